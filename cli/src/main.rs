@@ -1,2 +1,4 @@
 //! The stratus command.
+
+mod ts;
 fn main() {}

@@ -1,1 +1,24 @@
-//! Being built.
+//! Live streams in a group: runs with signed manifests, a window, push slices, and pull underneath.
+//!
+//! Nouns, in the order a byte meets them: a [`Piece`] enters at the publisher, the `Cutter` groups pieces
+//! into runs and signs a [`Manifest`] for each, a `Window` holds runs for as long as they are worth having,
+//! `Children` and `Parents` say who pushes which slice to whom, `Holes` are pulled, and the `Player` gives
+//! whole [`StreamMessage`]s to the application in order. `Multicast` is the machine that owns the streams.
+//!
+//! It refuses to know how members find each other, what a message means, and what time it is on a wall.
+
+mod announcement;
+mod api;
+mod availability;
+mod config;
+mod manifest;
+mod message;
+mod stream;
+
+pub use announcement::{Announcement, End, Parameters};
+pub use api::{Command, Event, Input, Output, PublishError, Setup};
+pub use availability::{Availability, SliceStamp};
+pub use config::{Config, ConfigError};
+pub use manifest::{Manifest, PieceEntry};
+pub use message::{Message, PushAnswer, PushRequest, PushStop, Start, StartAnswer, Subscriber, Want};
+pub use stream::{Kind, Piece, PieceFlags, StreamAlias, StreamId, StreamMessage};

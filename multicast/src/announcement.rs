@@ -1,0 +1,239 @@
+use std::time::Duration;
+
+use stratus_core::{
+    DecodeError, GroupId, Identity, PeerId, PublicKey, Reader, Signature, Verify, Wire, Writer,
+};
+
+use crate::{Config, StreamId};
+
+const GRANT_DOMAIN: &[u8] = b"stratus 1 grant";
+const ANNOUNCEMENT_DOMAIN: &[u8] = b"stratus 1 announcement";
+
+/// Longest stream name, bytes.
+pub(crate) const MAX_NAME: usize = 128;
+
+/// A publisher's choices that travel with its stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parameters {
+    /// Slices that runs are dealt into, 1 to 64.
+    pub slices: u32,
+    /// See [`Config::window_duration`]; to the millisecond.
+    pub window_duration: Duration,
+    /// See [`Config::fetch_period`]; to the millisecond.
+    pub fetch_period: Duration,
+    /// See [`Config::availability_update_period`]; to the millisecond.
+    pub availability_update_period: Duration,
+    /// The stream's payload rate in bytes a second as the publisher expects it, 0 if it cannot say. Peers
+    /// with a limited upload plan with it until they have measured.
+    pub expected_rate: u64,
+}
+
+impl From<&Config> for Parameters {
+    fn from(config: &Config) -> Self {
+        Self {
+            slices: config.slices,
+            window_duration: config.window_duration,
+            fetch_period: config.fetch_period,
+            availability_update_period: config.availability_update_period,
+            expected_rate: 0,
+        }
+    }
+}
+
+/// Where a stream ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct End {
+    /// How many runs it had: the last is one less.
+    pub runs: u64,
+    /// How many fragments it had.
+    pub fragments: u64,
+}
+
+/// Tells every member that a stream exists, what it is like, and by whose right (spec MC-3).
+///
+/// | bytes | field |
+/// |---|---|
+/// | 32 | stream key |
+/// | 32 | publisher's peer id |
+/// | varint + n | name, UTF-8, at most 128 |
+/// | varint × 5 | slices, window ms, fetch ms, availability ms, expected rate |
+/// | varint | sequence: the higher one replaces |
+/// | 1, then varint × 2 | 1 and where it ended: runs, fragments; or 0 |
+/// | 1, then 64 | 1 and the grant: the group's publish key over domain, group id, stream key, name; or 0 |
+/// | 64 | the stream key over domain, group id and all above |
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Announcement {
+    /// The stream.
+    pub stream: StreamId,
+    /// Who publishes it.
+    pub publisher: PeerId,
+    /// Its name, unique only together with the key.
+    pub name: String,
+    /// The publisher's choices.
+    pub parameters: Parameters,
+    /// Higher ones replace lower ones.
+    pub sequence: u64,
+    /// Where it ended, once it has.
+    pub end: Option<End>,
+    /// By whose right, where the group asks for one.
+    pub grant: Option<Signature>,
+    signature: Signature,
+}
+
+impl Announcement {
+    /// The grant that `authorization` gives to `stream` under `name`.
+    pub(crate) fn grant(
+        group: &GroupId,
+        stream: &StreamId,
+        name: &str,
+        authorization: &Identity,
+    ) -> Signature {
+        authorization.sign(&grant_message(group, stream, name))
+    }
+
+    /// Signs itself with the stream's key.
+    pub(crate) fn signed(mut self, group: &GroupId, key: &Identity) -> Self {
+        self.signature = key.sign(&self.message(group));
+        self
+    }
+
+    /// An announcement before it is signed.
+    pub(crate) fn unsigned(
+        stream: StreamId,
+        publisher: PeerId,
+        name: String,
+        parameters: Parameters,
+        grant: Option<Signature>,
+    ) -> Self {
+        Self {
+            stream,
+            publisher,
+            name,
+            parameters,
+            sequence: 0,
+            end: None,
+            grant,
+            signature: Signature([0; 64]),
+        }
+    }
+
+    /// Whether the stream's key signed it and, where the group has a publish key, that key granted it.
+    ///
+    /// Every member asks this before it believes or forwards (spec MC-4). Cost: up to two signature checks.
+    pub fn is_authentic(
+        &self,
+        verify: &dyn Verify,
+        group: &GroupId,
+        authority: Option<&PublicKey>,
+    ) -> bool {
+        let granted = match (authority, &self.grant) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(key), Some(grant)) => {
+                verify.signature(key, &grant_message(group, &self.stream, &self.name), grant)
+            }
+        };
+        granted && verify.signature(&self.stream.0, &self.message(group), &self.signature)
+    }
+
+    fn message(&self, group: &GroupId) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(256);
+        writer.raw(ANNOUNCEMENT_DOMAIN);
+        group.encode(&mut writer);
+        self.encode_body(&mut writer);
+        writer.finish().into()
+    }
+
+    fn encode_body(&self, writer: &mut Writer) {
+        self.stream.encode(writer);
+        self.publisher.encode(writer);
+        writer.sized(self.name.as_bytes());
+        self.parameters.encode(writer);
+        writer.varint(self.sequence);
+        match &self.end {
+            None => writer.u8(0),
+            Some(end) => {
+                writer.u8(1);
+                writer.varint(end.runs);
+                writer.varint(end.fragments);
+            }
+        }
+        match &self.grant {
+            None => writer.u8(0),
+            Some(grant) => {
+                writer.u8(1);
+                grant.encode(writer);
+            }
+        }
+    }
+}
+
+fn grant_message(group: &GroupId, stream: &StreamId, name: &str) -> Vec<u8> {
+    let mut writer = Writer::with_capacity(128);
+    writer.raw(GRANT_DOMAIN);
+    group.encode(&mut writer);
+    stream.encode(&mut writer);
+    writer.sized(name.as_bytes());
+    writer.finish().into()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn read_millis(reader: &mut Reader, least: u64, most: u64) -> Result<Duration, DecodeError> {
+    let value = reader.varint_up_to(most)?;
+    if value < least { Err(DecodeError::Invalid) } else { Ok(Duration::from_millis(value)) }
+}
+
+impl Wire for Parameters {
+    fn encode(&self, writer: &mut Writer) {
+        writer.varint(u64::from(self.slices));
+        writer.varint(millis(self.window_duration));
+        writer.varint(millis(self.fetch_period));
+        writer.varint(millis(self.availability_update_period));
+        writer.varint(self.expected_rate);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let slices = reader.varint_up_to(64)? as u32;
+        if slices == 0 {
+            return Err(DecodeError::Invalid);
+        }
+        Ok(Self {
+            slices,
+            window_duration: read_millis(reader, 250, 30_000)?,
+            fetch_period: read_millis(reader, 10, 30_000)?,
+            availability_update_period: read_millis(reader, 10, 5_000)?,
+            expected_rate: reader.varint_up_to(1 << 32)?,
+        })
+    }
+}
+
+impl Wire for Announcement {
+    fn encode(&self, writer: &mut Writer) {
+        self.encode_body(writer);
+        self.signature.encode(writer);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let stream = StreamId::decode(reader)?;
+        let publisher = PeerId::decode(reader)?;
+        let name = reader.sized(MAX_NAME)?;
+        let name = std::str::from_utf8(&name).map_err(|_| DecodeError::Invalid)?.to_owned();
+        let parameters = Parameters::decode(reader)?;
+        let sequence = reader.varint()?;
+        let end = match reader.u8()? {
+            0 => None,
+            1 => Some(End { runs: reader.varint()?, fragments: reader.varint()? }),
+            _ => return Err(DecodeError::Unknown),
+        };
+        let grant = match reader.u8()? {
+            0 => None,
+            1 => Some(Signature::decode(reader)?),
+            _ => return Err(DecodeError::Unknown),
+        };
+        let signature = Signature::decode(reader)?;
+        Ok(Self { stream, publisher, name, parameters, sequence, end, grant, signature })
+    }
+}

@@ -1,0 +1,223 @@
+use std::time::Duration;
+
+use stratus_core::{BitSet, DecodeError, Reader, Wire, Writer};
+
+/// Most holes that one map can tell of; with more, it claims less.
+const MAX_GAPS: usize = 32;
+/// Widest map: no window is longer.
+const MAX_SPAN: u64 = 1 << 20;
+
+/// When the newest run of a slice reached the teller through an unbroken chain of pushes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SliceStamp {
+    /// The slice.
+    pub slice: u32,
+    /// The run.
+    pub run: u64,
+    /// How long before the map was sent, to the millisecond.
+    pub age: Duration,
+}
+
+/// What a subscriber has and what it can do for others (spec MC-9).
+///
+/// | bytes | field |
+/// |---|---|
+/// | 1 | bit 0: complete to the end of the stream |
+/// | varint | base: the oldest run told of |
+/// | varint | span: runs told of, from the base on; 0 for none |
+/// | varint, then varint × 2 each | gaps, at most 32: runs held since the last gap, runs missing |
+/// | varint | slices with a free place for anyone |
+/// | varint | slices with a free place for a child at home there |
+/// | varint, then varint × 2 each | slices that flow; per slice how many runs before the last told of, and age ms |
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Availability {
+    /// The teller has everything from its start to the end of an ended stream, and asks nothing more.
+    pub is_complete: bool,
+    base: u64,
+    span: u64,
+    /// Missing runs inside the span, as (first, count), rising.
+    gaps: Vec<(u64, u64)>,
+    /// Slices in which it would push to any child.
+    pub free: BitSet,
+    /// Slices in which it would push to a child whose home the slice is.
+    pub home_free: BitSet,
+    /// The slices that reach it by push, rising.
+    pub stamps: Vec<SliceStamp>,
+}
+
+impl Availability {
+    /// Tells of the runs `base` … `base + held.len() − 1`, of which it has those that are true.
+    pub(crate) fn of(base: u64, held: impl Iterator<Item = bool>) -> Self {
+        let mut map = Self { base, ..Self::default() };
+        for (run, is_held) in (base..).zip(held) {
+            map.span = run + 1 - base;
+            match map.gaps.last_mut() {
+                _ if is_held => {}
+                Some((first, count)) if *first + *count == run => *count += 1,
+                _ => map.gaps.push((run, 1)),
+            }
+        }
+        map.trim();
+        map
+    }
+
+    /// Drops missing runs at both ends, and the oldest part when there are too many gaps.
+    fn trim(&mut self) {
+        if let Some(&(first, count)) = self.gaps.last()
+            && first + count == self.base + self.span
+        {
+            self.span = first - self.base;
+            self.gaps.pop();
+        }
+        let surplus = self.gaps.len().saturating_sub(MAX_GAPS);
+        if let Some(&(first, count)) = surplus.checked_sub(1).and_then(|last| self.gaps.get(last)) {
+            self.move_base(first + count);
+            self.gaps.drain(..surplus);
+        }
+        if let Some(&(first, count)) = self.gaps.first()
+            && first == self.base
+        {
+            self.move_base(first + count);
+            self.gaps.remove(0);
+        }
+    }
+
+    fn move_base(&mut self, base: u64) {
+        self.span -= base - self.base;
+        self.base = base;
+    }
+
+    /// Whether the teller claims to hold `run`.
+    pub fn holds(&self, run: u64) -> bool {
+        run >= self.base
+            && run < self.end()
+            && !self.gaps.iter().any(|&(first, count)| run >= first && run - first < count)
+    }
+
+    /// The run after the newest one told of.
+    pub fn end(&self) -> u64 {
+        self.base + self.span
+    }
+
+    /// The oldest run told of.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The stamp of `slice`, if it flows there.
+    pub fn stamp(&self, slice: u32) -> Option<&SliceStamp> {
+        self.stamps.iter().find(|stamp| stamp.slice == slice)
+    }
+}
+
+impl Wire for Availability {
+    fn encode(&self, writer: &mut Writer) {
+        writer.u8(u8::from(self.is_complete));
+        writer.varint(self.base);
+        writer.varint(self.span);
+        writer.varint(self.gaps.len() as u64);
+        let mut at = self.base;
+        for &(first, count) in &self.gaps {
+            writer.varint(first - at);
+            writer.varint(count);
+            at = first + count;
+        }
+        writer.varint(self.free.bits());
+        writer.varint(self.home_free.bits());
+        writer.varint(self.stamps.iter().map(|stamp| stamp.slice).collect::<BitSet>().bits());
+        for stamp in &self.stamps {
+            writer.varint(self.end().saturating_sub(stamp.run));
+            writer.varint(stamp.age.as_millis() as u64);
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let is_complete = match reader.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(DecodeError::Unknown),
+        };
+        let base = reader.varint_up_to(u64::MAX / 2)?;
+        let span = reader.varint_up_to(MAX_SPAN)?;
+        let mut map = Self { is_complete, base, span, ..Self::default() };
+        map.gaps = decode_gaps(reader, base, map.end())?;
+        map.free = BitSet::from_bits(reader.varint()?);
+        map.home_free = BitSet::from_bits(reader.varint()?);
+        for slice in BitSet::from_bits(reader.varint()?).iter() {
+            let back = reader.varint()?;
+            let run = map.end().checked_sub(back).ok_or(DecodeError::Invalid)?;
+            let age = Duration::from_millis(reader.varint_up_to(60_000)?);
+            map.stamps.push(SliceStamp { slice, run, age });
+        }
+        Ok(map)
+    }
+}
+
+fn decode_gaps(reader: &mut Reader, base: u64, end: u64) -> Result<Vec<(u64, u64)>, DecodeError> {
+    let count = reader.varint_up_to(MAX_GAPS as u64)?;
+    let mut gaps = Vec::new();
+    let mut at = base;
+    for _ in 0..count {
+        let first = at + reader.varint_up_to(MAX_SPAN)?;
+        let length = reader.varint_up_to(MAX_SPAN)?;
+        // Runs are held on both sides of a gap: one form only.
+        if first == at || length == 0 || first + length >= end {
+            return Err(DecodeError::Invalid);
+        }
+        at = first + length;
+        gaps.push((first, length));
+    }
+    Ok(gaps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(base: u64, held: &str) -> Availability {
+        Availability::of(base, held.chars().map(|c| c == '#'))
+    }
+
+    #[test]
+    fn a_map_tells_exactly_what_is_held_and_reads_back() {
+        let mut map = map(700, "..##.#...###..");
+        map.stamps = vec![
+            SliceStamp { slice: 0, run: 704, age: Duration::from_millis(3) },
+            SliceStamp { slice: 7, run: 711, age: Duration::from_millis(50) },
+        ];
+        map.free = BitSet::from_bits(0b1000_0001);
+        let told: String = (698..716).map(|run| if map.holds(run) { '#' } else { '.' }).collect();
+        assert_eq!(told, "....##.#...###....");
+        assert_eq!((map.base(), map.end()), (702, 712));
+        assert_eq!(Availability::from_bytes(map.to_bytes()), Ok(map));
+    }
+
+    #[test]
+    fn nothing_held_is_an_empty_map() {
+        for held in ["", "...."] {
+            let map = map(3, held);
+            assert!(!map.holds(3) && map.end() == map.base(), "{map:?}");
+            assert_eq!(Availability::from_bytes(map.to_bytes()), Ok(map));
+        }
+    }
+
+    #[test]
+    fn with_too_many_gaps_the_newest_part_is_told() {
+        let held: String = "#.".repeat(50) + "#";
+        let map = map(0, &held);
+        assert_eq!(map.gaps.len(), MAX_GAPS);
+        assert!(map.holds(100) && map.holds(98) && !map.holds(99) && !map.holds(2));
+        assert_eq!(Availability::from_bytes(map.to_bytes()), Ok(map));
+    }
+
+    #[test]
+    fn a_whole_window_takes_a_few_bytes() {
+        assert!(map(123_456, &"#".repeat(600)).to_bytes().len() <= 12);
+    }
+
+    #[test]
+    fn a_gap_at_an_edge_is_refused() {
+        let bytes = [0, 5, 4, 1, 0, 1, 0, 0, 0];
+        assert_eq!(Availability::from_bytes(bytes.to_vec().into()), Err(DecodeError::Invalid));
+    }
+}

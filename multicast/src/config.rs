@@ -1,0 +1,141 @@
+use std::time::Duration;
+
+/// Settings of the multicast layer. `Default` is what the project recommends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Largest payload of one fragment, bytes. More costs a datagram that some path cannot carry; less costs
+    /// headers. Default 1,128: six TS packets in the 1,162-byte datagram that every path carries.
+    pub fragment_size: usize,
+    /// Longest that the publisher holds a fragment back for company in its run. More saves signatures and
+    /// system calls and adds delay. Default 12 ms, from the cost of a signature check (ARCHITECTURE.md).
+    pub run_hold: Duration,
+    /// Most fragments in a run, 1 to 32. Default 32: the hold ends it long before at common rates.
+    pub run_length: usize,
+    /// `multicastWindowDuration`: how long a fragment is worth having. Longer repairs more loss and adds
+    /// delay after loss, and memory: about rate × window per stream. Default 8 s, the Flash default.
+    pub window_duration: Duration,
+    /// `multicastRelayMarginDuration`: how much longer fragments stay to serve others. Default 2 s, as Flash.
+    pub relay_margin_duration: Duration,
+    /// `multicastFetchPeriod`: wait between learning of a run and pulling it when push should bring it.
+    /// Shorter repairs sooner and brings duplicates. Default 150 ms; Flash's 2.5 s is a preset.
+    pub fetch_period: Duration,
+    /// `multicastAvailabilityUpdatePeriod`: interval between availability maps. Default 100 ms, as librtmfp.
+    pub availability_update_period: Duration,
+    /// `multicastAvailabilitySendToAll`: each map to all neighbors rather than to one in turn. Default false.
+    pub availability_send_to_all: bool,
+    /// `multicastPushNeighborLimit`: most children in one slice; half of it away from home when the upload is
+    /// limited. More shortens trees and loads uplinks. Default 4, as Adobe's server documents.
+    pub push_neighbor_limit: usize,
+    /// Slices that runs are dealt into, 1 to 64; a publisher's choice that travels with its stream.
+    /// Default 8, as RTMFP; 1 suffices below about 32 runs a second.
+    pub slices: u32,
+    /// Longest time the newest key frame is kept for newcomers beyond the window. Default 15 s, since
+    /// encoders' default key intervals exceed 8 s.
+    pub key_retention: Duration,
+    /// Upload budget in wire bytes a second over all streams; `None`: not limited. At most nine tenths are
+    /// promised to push.
+    pub upload: Option<u64>,
+    /// Links to other subscribers that a subscriber keeps. Default 8 (protocol.md).
+    pub subscriber_links: usize,
+    /// Most streams known in a group. Default 16.
+    pub max_streams: usize,
+    /// Most runs kept of one stream. Default 8,192: 15 s at 500 runs a second.
+    pub max_runs: usize,
+    /// Most payload bytes kept of one stream. Default 64 MiB.
+    pub max_window_bytes: usize,
+    /// Longest message, bytes. Default 4 MiB.
+    pub max_message: usize,
+    /// Fragments that may wait for their manifest, from one neighbor. Default 64.
+    pub max_waiting: usize,
+    /// Runs asked of one neighbor and not answered. Default 256.
+    pub max_requests: usize,
+    /// Neighbors of one stream. Default 128.
+    pub max_neighbors: usize,
+    /// Most fast starts served in one second; the rest are sent elsewhere. Default 8.
+    pub max_starts_per_second: u32,
+}
+
+/// Why a [`Config`] cannot work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    /// The field.
+    pub field: &'static str,
+    /// What it must be.
+    pub must: &'static str,
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "multicast setting {} must be {}", self.field, self.must)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            fragment_size: 1_128,
+            run_hold: Duration::from_millis(12),
+            run_length: 32,
+            window_duration: Duration::from_secs(8),
+            relay_margin_duration: Duration::from_secs(2),
+            fetch_period: Duration::from_millis(150),
+            availability_update_period: Duration::from_millis(100),
+            availability_send_to_all: false,
+            push_neighbor_limit: 4,
+            slices: 8,
+            key_retention: Duration::from_secs(15),
+            upload: None,
+            subscriber_links: 8,
+            max_streams: 16,
+            max_runs: 8_192,
+            max_window_bytes: 64 << 20,
+            max_message: 4 << 20,
+            max_waiting: 64,
+            max_requests: 256,
+            max_neighbors: 128,
+            max_starts_per_second: 8,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what cannot work, naming the field.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let checks = [
+            ((1..=1_128).contains(&self.fragment_size), "fragment_size", "1 to 1128 bytes"),
+            ((1..=32).contains(&self.run_length), "run_length", "1 to 32"),
+            ((1..=64).contains(&self.slices), "slices", "1 to 64"),
+            (self.run_hold <= Duration::from_millis(100), "run_hold", "at most 100ms"),
+            (
+                (Duration::from_millis(250)..=Duration::from_secs(30)).contains(&self.window_duration),
+                "window_duration",
+                "250ms to 30s",
+            ),
+            (
+                self.relay_margin_duration <= Duration::from_secs(30),
+                "relay_margin_duration",
+                "at most 30s",
+            ),
+            (
+                self.fetch_period >= Duration::from_millis(10) && self.fetch_period < self.window_duration,
+                "fetch_period",
+                "at least 10ms and below the window",
+            ),
+            (
+                (Duration::from_millis(10)..=Duration::from_secs(5))
+                    .contains(&self.availability_update_period),
+                "availability_update_period",
+                "10ms to 5s",
+            ),
+            ((1..=64).contains(&self.push_neighbor_limit), "push_neighbor_limit", "1 to 64"),
+            (self.max_runs >= 64, "max_runs", "at least 64"),
+            (self.max_streams >= 1, "max_streams", "at least 1"),
+        ];
+        match checks.into_iter().find(|(holds, ..)| !holds) {
+            Some((_, field, must)) => Err(ConfigError { field, must }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{DecodeError, Digest, Identity, Reader, Signature, Verify, Wire, Writer};
+
+use crate::{PieceFlags, StreamId};
+
+const MANIFEST_DOMAIN: &[u8] = b"stratus 1 manifest";
+/// Most fragments in a run; a position fits in a `BitSet`.
+pub(crate) const MAX_RUN: usize = 32;
+/// Most payload bytes that ride inside one manifest.
+pub(crate) const MAX_INLINE: usize = 480;
+const INLINE_BIT: u8 = 1 << 5;
+
+/// What a manifest says of one fragment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PieceEntry {
+    /// It travels in a datagram of its own whose payload has this digest.
+    Hashed {
+        /// Its place in its message.
+        flags: PieceFlags,
+        /// What its payload must hash to.
+        digest: Digest,
+    },
+    /// It is so small that it rides along.
+    Inline {
+        /// Its place in its message.
+        flags: PieceFlags,
+        /// The payload.
+        payload: Bytes,
+    },
+}
+
+impl PieceEntry {
+    /// The fragment's place in its message.
+    pub fn flags(&self) -> PieceFlags {
+        match self {
+            Self::Hashed { flags, .. } | Self::Inline { flags, .. } => *flags,
+        }
+    }
+}
+
+/// The signed table of contents of one run: the unit of authentication and of slicing (spec MC-6).
+///
+/// | bytes | field |
+/// |---|---|
+/// | varint | run |
+/// | varint | index of the first fragment |
+/// | varint | when the run was cut, µs since the stream began |
+/// | 1 | count, 1 to 32 |
+/// | per fragment 1 + 16 | flags, digest; with bit 5 of the flags: varint length and the payload itself |
+/// | 64 | the stream key over domain, stream key and all above |
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Manifest {
+    /// Runs count up from 0.
+    pub run: u64,
+    /// Index of the first fragment; fragments count up from 0 over the whole stream.
+    pub first_index: u64,
+    /// When the run was cut, since the stream began, by the publisher's clock.
+    pub published_at: Duration,
+    /// One entry per fragment, 1 to 32.
+    pub pieces: Vec<PieceEntry>,
+    signature: Signature,
+}
+
+impl Manifest {
+    /// Makes and signs the manifest of a run. Cost: one signature, about 18 µs.
+    pub(crate) fn signed(
+        key: &Identity,
+        run: u64,
+        first_index: u64,
+        published_at: Duration,
+        pieces: Vec<PieceEntry>,
+    ) -> Self {
+        assert!((1..=MAX_RUN).contains(&pieces.len()), "spec MC-6: a run has 1 to 32 fragments");
+        let mut manifest = Self { run, first_index, published_at, pieces, signature: Signature([0; 64]) };
+        manifest.signature = key.sign(&manifest.message(&StreamId(key.public())));
+        manifest
+    }
+
+    /// Whether the stream's key signed it. Cost: one signature check, about 31 µs.
+    pub fn is_authentic(&self, verify: &dyn Verify, stream: &StreamId) -> bool {
+        verify.signature(&stream.0, &self.message(stream), &self.signature)
+    }
+
+    /// Index just after the last fragment.
+    pub fn end_index(&self) -> u64 {
+        self.first_index.saturating_add(self.pieces.len() as u64)
+    }
+
+    /// Bytes of payload that ride inside.
+    pub fn inline_len(&self) -> usize {
+        let len = |piece: &PieceEntry| match piece {
+            PieceEntry::Hashed { .. } => 0,
+            PieceEntry::Inline { payload, .. } => payload.len(),
+        };
+        self.pieces.iter().map(len).sum()
+    }
+
+    fn message(&self, stream: &StreamId) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(640);
+        writer.raw(MANIFEST_DOMAIN);
+        stream.encode(&mut writer);
+        self.encode_body(&mut writer);
+        writer.finish().into()
+    }
+
+    fn encode_body(&self, writer: &mut Writer) {
+        writer.varint(self.run);
+        writer.varint(self.first_index);
+        writer.varint(self.published_at.as_micros() as u64);
+        writer.u8(self.pieces.len() as u8);
+        for piece in &self.pieces {
+            piece.encode(writer);
+        }
+    }
+}
+
+impl Wire for PieceEntry {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Hashed { flags, digest } => {
+                writer.u8(flags.bits());
+                writer.raw(digest);
+            }
+            Self::Inline { flags, payload } => {
+                writer.u8(flags.bits() | INLINE_BIT);
+                writer.sized(payload);
+            }
+        }
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let bits = reader.u8()?;
+        if bits & !(PieceFlags::ALL_BITS | INLINE_BIT) != 0 {
+            return Err(DecodeError::Unknown);
+        }
+        let flags = PieceFlags::from_bits(bits & PieceFlags::ALL_BITS)?;
+        if bits & INLINE_BIT == 0 {
+            Ok(Self::Hashed { flags, digest: reader.array()? })
+        } else {
+            Ok(Self::Inline { flags, payload: reader.sized(MAX_INLINE)? })
+        }
+    }
+}
+
+impl Wire for Manifest {
+    fn encode(&self, writer: &mut Writer) {
+        self.encode_body(writer);
+        self.signature.encode(writer);
+    }
+
+    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
+        let run = reader.varint()?;
+        let first_index = reader.varint()?;
+        let published_at = Duration::from_micros(reader.varint()?);
+        let count = usize::from(reader.u8()?);
+        if !(1..=MAX_RUN).contains(&count) {
+            return Err(DecodeError::TooLong);
+        }
+        let pieces = (0..count).map(|_| PieceEntry::decode(reader)).collect::<Result<_, _>>()?;
+        Ok(Self { run, first_index, published_at, pieces, signature: Signature::decode(reader)? })
+    }
+}

@@ -35,7 +35,7 @@ impl Rng {
     /// A whole number in 0 … `end` − 1, uniform to within 2^−64. `end` must not be 0.
     pub fn below(&mut self, end: u64) -> u64 {
         assert!(end > 0, "nothing lies below zero");
-        (u128::from(self.0.next_u64()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.0.next_u64()) * u128::from(end)) >> 64) as u64
     }
 
     /// True `numerator` times in `denominator`.

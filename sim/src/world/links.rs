@@ -1,0 +1,160 @@
+use std::time::Duration;
+
+use stratus_core::{Input, PeerId, Time};
+
+use super::{Happening, Member, Watch, World};
+use crate::size::HANDSHAKE_BYTES;
+use crate::trace::Kind;
+
+/// One end of a link between two members.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    /// The member at the other end.
+    pub(super) peer: u32,
+    /// The same at both ends; a later link between the two has another.
+    pub(super) number: u32,
+    /// Travel time, so that it is computed once a link.
+    pub(super) one_way: Duration,
+    /// When the last reliable message in this direction arrives, by lane: nothing reliable overtakes.
+    pub(super) in_order_until: [Time; 2],
+    /// Closed by this end, which has not heard so yet.
+    pub(super) is_closing: bool,
+}
+
+/// The links of a member, by the other's number.
+#[derive(Default)]
+pub(super) struct Links(Vec<Link>);
+
+impl Links {
+    fn place(&self, peer: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&peer, |link| link.peer)
+    }
+
+    pub(super) fn get(&self, peer: u32) -> Option<&Link> {
+        self.place(peer).ok().map(|place| &self.0[place])
+    }
+
+    pub(super) fn get_mut(&mut self, peer: u32) -> Option<&mut Link> {
+        self.place(peer).ok().map(|place| &mut self.0[place])
+    }
+
+    /// The link to `peer`, if it is up.
+    pub(super) fn open(&self, peer: u32) -> Option<&Link> {
+        self.get(peer).filter(|link| !link.is_closing)
+    }
+
+    fn insert(&mut self, link: Link) {
+        let place = self.place(link.peer).expect_err("an old link is removed before the next one opens");
+        self.0.insert(place, link);
+    }
+
+    fn remove(&mut self, peer: u32) {
+        self.0.retain(|link| link.peer != peer);
+    }
+
+    pub(super) fn clear(&mut self) -> Vec<Link> {
+        std::mem::take(&mut self.0)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<M: Member, W: Watch<M>> World<M, W> {
+    /// A connection takes three journeys until both ends have proven themselves.
+    pub(super) fn dial(&mut self, from: u32, peer: PeerId) {
+        let timeout = self.now + self.config.dial_timeout;
+        let Some(&to) = self.numbers.get(&peer) else {
+            self.queue.schedule(timeout, Happening::DialledNobody { from, peer: Box::new(peer) });
+            return;
+        };
+        if from == to || self.seats[from as usize].links.open(to).is_some() {
+            return;
+        }
+        let at = self.now + self.config.latency.one_way(from, to) * 3;
+        self.queue.schedule(at, Happening::Dialled { from, to });
+    }
+
+    pub(super) fn dialled(&mut self, from: u32, to: u32) {
+        let (dialler, listener) = (&self.seats[from as usize], &self.seats[to as usize]);
+        if !self.is_alive(from) || dialler.links.open(to).is_some() {
+            return;
+        }
+        let most = self.config.most_links;
+        if !self.is_alive(to) {
+            let waited = self.config.latency.one_way(from, to) * 3;
+            let rest = self.config.dial_timeout.saturating_sub(waited);
+            self.queue.schedule(self.now + rest, Happening::DialFailed { from, to });
+        } else if dialler.links.len() >= most || listener.links.len() >= most {
+            self.dial_failed(from, to);
+        } else {
+            self.link_up(from, to);
+        }
+    }
+
+    pub(super) fn dial_failed(&mut self, from: u32, to: u32) {
+        if self.seats[from as usize].links.open(to).is_none() {
+            let peer = self.seats[to as usize].peer;
+            self.dial_came_to_nothing(from, peer);
+        }
+    }
+
+    pub(super) fn dial_came_to_nothing(&mut self, from: u32, peer: PeerId) {
+        if self.is_alive(from) {
+            self.totals.dials_failed += 1;
+            self.trace.add(self.now, from, Kind::DialFailed, 0, 0);
+            self.turn(from, Some(Input::Command(M::connect_failed(peer))));
+        }
+    }
+
+    fn link_up(&mut self, from: u32, to: u32) {
+        let number = self.next_link;
+        self.next_link += 1;
+        let one_way = self.config.latency.one_way(from, to);
+        for (member, peer) in [(to, from), (from, to)] {
+            // An end that has not heard of the old link's end hears of it first.
+            if let Some(old) = self.seats[member as usize].links.get(peer) {
+                let old = old.number;
+                self.link_gone(member, peer, old);
+            }
+            let seat = &mut self.seats[member as usize];
+            seat.links.insert(Link {
+                peer,
+                number,
+                one_way,
+                in_order_until: [Time::ZERO; 2],
+                is_closing: false,
+            });
+            seat.uplink.owe(HANDSHAKE_BYTES);
+            seat.sent_bytes += HANDSHAKE_BYTES;
+        }
+        for (member, peer) in [(to, from), (from, to)] {
+            self.trace.add(self.now, member, Kind::Up, u64::from(peer), u64::from(number));
+            let peer = self.seats[peer as usize].peer;
+            self.turn(member, Some(Input::Connected(peer)));
+        }
+    }
+
+    /// This end is closed at once; it hears so in a turn of its own, and the other end when the packet arrives.
+    pub(super) fn disconnect(&mut self, member: u32, peer: PeerId) {
+        let Some(&peer) = self.numbers.get(&peer) else { return };
+        let Some(link) = self.seats[member as usize].links.get_mut(peer) else { return };
+        if !std::mem::replace(&mut link.is_closing, true) {
+            let link = link.number;
+            self.send_close(member, peer, link);
+            self.queue.schedule(self.now, Happening::LinkGone { member, peer, link });
+        }
+    }
+
+    pub(super) fn link_gone(&mut self, member: u32, peer: u32, link: u32) {
+        let seat = &mut self.seats[member as usize];
+        if seat.links.get(peer).is_none_or(|current| current.number != link) {
+            return;
+        }
+        seat.links.remove(peer);
+        self.trace.add(self.now, member, Kind::Down, u64::from(peer), u64::from(link));
+        let peer = self.seats[peer as usize].peer;
+        self.turn(member, Some(Input::Disconnected(peer)));
+    }
+}

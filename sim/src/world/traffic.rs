@@ -1,0 +1,191 @@
+use std::time::Duration;
+
+use stratus_core::{Delivery, Input, PeerId, Time, Wire};
+
+use super::{Happening, Life, Member, Watch, World};
+use crate::size::{ACK_BYTES, MOST_LIVE_BYTES, Size};
+use crate::trace::Kind;
+use crate::uplink::Class;
+
+/// A message under way.
+#[derive(Debug)]
+pub struct Packet<T> {
+    /// The sender's number.
+    pub from: u32,
+    /// The receiver's number.
+    pub to: u32,
+    /// What it carries.
+    pub content: Content<T>,
+    /// What it weighs.
+    pub size: Size,
+    /// How it is carried.
+    pub how: Delivery,
+    /// When the sender's machine sent it.
+    pub queued_at: Time,
+    /// When its last byte left the uplink; meaningless until then.
+    pub sent_at: Time,
+    pub(super) link: u32,
+}
+
+/// What a packet carries.
+#[derive(Debug)]
+pub enum Content<T> {
+    /// A message, typed as the machine made it.
+    Message(T),
+    /// The end of the connection.
+    Close,
+}
+
+/// Retransmissions after which a reliable message gets through whatever the loss.
+const MOST_REPEATS: u32 = 8;
+
+impl<M: Member, W: Watch<M>> World<M, W> {
+    pub(super) fn send(&mut self, from: u32, to: PeerId, message: M::Message, how: Delivery) {
+        let link = self.numbers.get(&to).and_then(|&to| self.seats[from as usize].links.open(to));
+        let Some(link) = link else {
+            self.totals.unlinked += 1;
+            return;
+        };
+        let length = message.wire_len();
+        if matches!(how, Delivery::Live { .. }) && length > MOST_LIVE_BYTES {
+            self.totals.oversized += 1;
+        }
+        let (to, link) = (link.peer, link.number);
+        let (now, size) = (self.now, Size::of(length, how));
+        let content = Content::Message(message);
+        self.post(Packet { from, to, link, content, size, how, queued_at: now, sent_at: now });
+    }
+
+    pub(super) fn send_close(&mut self, from: u32, to: u32, link: u32) {
+        let (now, how) = (self.now, Delivery::Control);
+        let (content, size) = (Content::Close, Size::of_close());
+        self.post(Packet { from, to, link, content, size, how, queued_at: now, sent_at: now });
+    }
+
+    fn post(&mut self, packet: Packet<M::Message>) {
+        let (from, class, bytes) = (packet.from, Class::from(packet.how), packet.size.bytes);
+        let number = self.packets.insert(packet);
+        if let Err(number) = self.seats[from as usize].uplink.push(class, number, bytes) {
+            self.totals.overflowed += 1;
+            self.drop_unsent(number);
+        }
+        self.serve(from);
+    }
+
+    pub(super) fn uplink_free(&mut self, member: u32) {
+        self.seats[member as usize].uplink.called();
+        self.serve(member);
+    }
+
+    /// Sends from a member's queues while its uplink is free, and arranges to go on when it is again.
+    fn serve(&mut self, member: u32) {
+        while let Some(number) = self.seats[member as usize].uplink.pop(self.now) {
+            self.transmit(number);
+        }
+        if let Some(at) = self.seats[member as usize].uplink.arrange_call() {
+            self.queue.schedule(at, Happening::UplinkFree(member));
+        }
+    }
+
+    fn transmit(&mut self, number: u32) {
+        let packet = self.packets.get(number);
+        let seat = &mut self.seats[packet.from as usize];
+        if let Delivery::Live { expires, .. } = packet.how {
+            let is_linked = seat.links.open(packet.to).is_some_and(|link| link.number == packet.link);
+            if expires < self.now || !is_linked {
+                self.totals.expired += u64::from(is_linked);
+                return self.drop_unsent(number);
+            }
+        }
+        let sent_at = seat.uplink.occupy(self.now, packet.size.bytes);
+        seat.sent_bytes += packet.size.bytes;
+        let mut packet = self.packets.take(number);
+        packet.sent_at = sent_at;
+        self.watch.sent(self.now, &packet);
+        match self.arrival(&packet) {
+            Some(at) => {
+                let number = self.packets.insert(packet);
+                self.queue.schedule(at, Happening::Arrive(number));
+            }
+            None => {
+                self.trace.add(self.now, packet.from, Kind::Lost, u64::from(packet.to), packet.size.bytes)
+            }
+        }
+    }
+
+    /// When the packet arrives, if it does.
+    fn arrival(&mut self, packet: &Packet<M::Message>) -> Option<Time> {
+        let link = self.seats[packet.from as usize].links.get(packet.to);
+        let one_way =
+            link.map_or_else(|| self.config.latency.one_way(packet.from, packet.to), |link| link.one_way);
+        let lane = match packet.how {
+            Delivery::Live { .. } if self.is_lost(1) => return None,
+            Delivery::Live { .. } => return Some(packet.sent_at + one_way + self.jitter()),
+            Delivery::Control => 0,
+            Delivery::Bulk => 1,
+        };
+        let repeats = self.repeats(packet);
+        let mut at = packet.sent_at + one_way + one_way * 2 * repeats;
+        let link = self.seats[packet.from as usize].links.get_mut(packet.to);
+        if let Some(link) = link.filter(|link| link.number == packet.link) {
+            at = at.max(link.in_order_until[lane]);
+            link.in_order_until[lane] = at;
+        }
+        Some(at)
+    }
+
+    /// How often in a row something of a reliable message is lost. Each time is noticed and made good one round
+    /// trip later, at the price of another packet.
+    fn repeats(&mut self, packet: &Packet<M::Message>) -> u32 {
+        let mut repeats = 0;
+        while repeats < MOST_REPEATS && self.is_lost(packet.size.packets) {
+            repeats += 1;
+        }
+        self.seats[packet.from as usize].sent_bytes +=
+            u64::from(repeats) * packet.size.bytes / packet.size.packets;
+        repeats
+    }
+
+    /// Whether any of so many packets is lost on the way.
+    fn is_lost(&mut self, packets: u64) -> bool {
+        let share = u64::from(self.config.loss_ppm);
+        let is_lost = share > 0 && (0..packets).any(|_| self.chance.chance(share, 1_000_000));
+        self.totals.lost_packets += u64::from(is_lost);
+        is_lost
+    }
+
+    fn jitter(&mut self) -> Duration {
+        if self.config.jitter.is_zero() {
+            return Duration::ZERO;
+        }
+        self.chance.between(Duration::ZERO, self.config.jitter)
+    }
+
+    fn drop_unsent(&mut self, number: u32) {
+        let packet = self.packets.take(number);
+        self.trace.add(self.now, packet.from, Kind::Dropped, u64::from(packet.to), packet.size.bytes);
+    }
+
+    pub(super) fn arrive(&mut self, number: u32) {
+        let packet = self.packets.take(number);
+        let (member, peer) = (packet.to, packet.from);
+        let seat = &mut self.seats[member as usize];
+        if seat.life == Life::Gone {
+            return;
+        }
+        seat.uplink.owe(ACK_BYTES * packet.size.packets);
+        seat.sent_bytes += ACK_BYTES * packet.size.packets;
+        if seat.links.open(peer).is_none_or(|link| link.number != packet.link) {
+            return;
+        }
+        self.trace.add(self.now, member, Kind::Arrive, u64::from(peer), packet.size.bytes);
+        self.watch.arrived(self.now, &packet);
+        match packet.content {
+            Content::Close => self.link_gone(member, peer, packet.link),
+            Content::Message(message) => {
+                let from = self.seats[peer as usize].peer;
+                self.turn(member, Some(Input::Received { from, message }));
+            }
+        }
+    }
+}

@@ -4,6 +4,7 @@ use stratus_core::{
     DecodeError, GroupId, Identity, PeerId, PublicKey, Reader, Signature, Verify, Wire, Writer,
 };
 
+use crate::message::MAX_NUMBER;
 use crate::{Config, StreamId};
 
 const GRANT_DOMAIN: &[u8] = b"stratus 1 grant";
@@ -120,12 +121,7 @@ impl Announcement {
     /// Whether the stream's key signed it and, where the group has a publish key, that key granted it.
     ///
     /// Every member asks this before it believes or forwards (spec MC-4). Cost: up to two signature checks.
-    pub fn is_authentic(
-        &self,
-        verify: &dyn Verify,
-        group: &GroupId,
-        authority: Option<&PublicKey>,
-    ) -> bool {
+    pub fn is_authentic(&self, verify: &dyn Verify, group: &GroupId, authority: Option<&PublicKey>) -> bool {
         let granted = match (authority, &self.grant) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -225,7 +221,10 @@ impl Wire for Announcement {
         let sequence = reader.varint()?;
         let end = match reader.u8()? {
             0 => None,
-            1 => Some(End { runs: reader.varint()?, fragments: reader.varint()? }),
+            1 => Some(End {
+                runs: reader.varint_up_to(MAX_NUMBER)?,
+                fragments: reader.varint_up_to(MAX_NUMBER)?,
+            }),
             _ => return Err(DecodeError::Unknown),
         };
         let grant = match reader.u8()? {

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::message::MAX_NUMBER;
 use stratus_core::{BitSet, DecodeError, Reader, Wire, Writer};
 
 /// Most holes that one map can tell of; with more, it claims less.
@@ -137,7 +138,7 @@ impl Wire for Availability {
             1 => true,
             _ => return Err(DecodeError::Unknown),
         };
-        let base = reader.varint_up_to(u64::MAX / 2)?;
+        let base = reader.varint_up_to(MAX_NUMBER)?;
         let span = reader.varint_up_to(MAX_SPAN)?;
         let mut map = Self { is_complete, base, span, ..Self::default() };
         map.gaps = decode_gaps(reader, base, map.end())?;

@@ -113,11 +113,7 @@ impl Config {
                 "window_duration",
                 "250ms to 30s",
             ),
-            (
-                self.relay_margin_duration <= Duration::from_secs(30),
-                "relay_margin_duration",
-                "at most 30s",
-            ),
+            (self.relay_margin_duration <= Duration::from_secs(30), "relay_margin_duration", "at most 30s"),
             (
                 self.fetch_period >= Duration::from_millis(10) && self.fetch_period < self.window_duration,
                 "fetch_period",

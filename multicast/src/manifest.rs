@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use stratus_core::{DecodeError, Digest, Identity, Reader, Signature, Verify, Wire, Writer};
 
+use crate::message::MAX_NUMBER;
 use crate::{PieceFlags, StreamId};
 
 const MANIFEST_DOMAIN: &[u8] = b"stratus 1 manifest";
@@ -151,9 +152,9 @@ impl Wire for Manifest {
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        let run = reader.varint()?;
-        let first_index = reader.varint()?;
-        let published_at = Duration::from_micros(reader.varint()?);
+        let run = reader.varint_up_to(MAX_NUMBER)?;
+        let first_index = reader.varint_up_to(MAX_NUMBER)?;
+        let published_at = Duration::from_micros(reader.varint_up_to(MAX_NUMBER)?);
         let count = usize::from(reader.u8()?);
         if !(1..=MAX_RUN).contains(&count) {
             return Err(DecodeError::TooLong);

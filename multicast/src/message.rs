@@ -10,6 +10,8 @@ use crate::{Announcement, Availability, Manifest, StreamAlias};
 pub(crate) const MAX_RECORD: usize = 1_024;
 /// Most records in one message.
 pub(crate) const MAX_RECORDS: usize = 8;
+/// No run or fragment has a higher number: sums of two never overflow.
+pub(crate) const MAX_NUMBER: u64 = 1 << 62;
 /// Most runs in one request or refusal.
 pub(crate) const MAX_WANTS: usize = 64;
 
@@ -29,6 +31,8 @@ pub enum Message {
         stream: StreamAlias,
         /// Whether, or no longer.
         is_on: bool,
+        /// Please answer with others who subscribe.
+        asks_for_others: bool,
         /// The sender's own record, opaque here, for handing on; may be empty.
         record: Bytes,
     },
@@ -73,20 +77,20 @@ pub enum Message {
     },
     /// 11: here it is, and the runs from there on follow.
     StartAnswer(StartAnswer),
-    /// 12, or 13 when the chain of pushes that brought it here was broken.
+    /// 12 when pushed, 13 when it answers a pull or a start.
     Manifest {
         /// The stream.
         stream: StreamAlias,
-        /// Its sender got it by a pull, or from someone who did.
+        /// It was asked for.
         is_repair: bool,
         /// The signed manifest.
         manifest: Arc<Manifest>,
     },
-    /// 14, or 15 when the chain of pushes that brought it here was broken.
+    /// 14 when pushed, 15 when it answers a pull or a start.
     Fragment {
         /// The stream.
         stream: StreamAlias,
-        /// Its sender got it by a pull, or from someone who did.
+        /// It was asked for.
         is_repair: bool,
         /// The run.
         run: u64,
@@ -231,8 +235,8 @@ impl Wire for Message {
                 announcement.encode(writer);
                 writer.list(subscribers);
             }
-            Self::Interest { is_on, record, .. } => {
-                writer.u8(u8::from(*is_on));
+            Self::Interest { is_on, asks_for_others, record, .. } => {
+                writer.u8(u8::from(*is_on) | u8::from(*asks_for_others) << 1);
                 writer.sized(record);
             }
             Self::Subscribers { subscribers, .. } => writer.list(subscribers),
@@ -262,8 +266,12 @@ impl Wire for Message {
         let stream = StreamAlias::decode(reader)?;
         Ok(match kind {
             2 => {
-                let is_on = decode_bool(reader)?;
-                Self::Interest { stream, is_on, record: reader.sized(MAX_RECORD)? }
+                let bits = reader.u8()?;
+                if bits > 3 {
+                    return Err(DecodeError::Unknown);
+                }
+                let (is_on, asks_for_others) = (bits & 1 != 0, bits & 2 != 0);
+                Self::Interest { stream, is_on, asks_for_others, record: reader.sized(MAX_RECORD)? }
             }
             3 => Self::Subscribers { stream, subscribers: reader.list(MAX_RECORDS)? },
             4 => Self::Map { stream, map: Availability::decode(reader)? },
@@ -271,7 +279,7 @@ impl Wire for Message {
             6 => Self::PushAnswer(PushAnswer::decode_body(reader, stream)?),
             7 => Self::PushStop(PushStop::decode_body(reader, stream)?),
             8 => Self::Pull { stream, wants: reader.list(MAX_WANTS)? },
-            9 => Self::Refuse { stream, runs: reader.list(MAX_WANTS)? },
+            9 => Self::Refuse { stream, runs: decode_runs(reader)? },
             10 => Self::Start { stream },
             11 => Self::StartAnswer(StartAnswer { stream, start: Start::decode(reader)? }),
             12 | 13 => {
@@ -289,7 +297,7 @@ fn decode_fragment(
     stream: StreamAlias,
     is_repair: bool,
 ) -> Result<Message, DecodeError> {
-    let run = reader.varint()?;
+    let run = reader.varint_up_to(MAX_NUMBER)?;
     let position = u32::from(reader.u8()?);
     if position as usize >= MAX_RUN {
         return Err(DecodeError::Invalid);
@@ -305,6 +313,11 @@ fn decode_bool(reader: &mut Reader) -> Result<bool, DecodeError> {
     }
 }
 
+fn decode_runs(reader: &mut Reader) -> Result<Vec<u64>, DecodeError> {
+    let count = reader.varint_up_to(MAX_WANTS as u64)?;
+    (0..count).map(|_| reader.varint_up_to(MAX_NUMBER)).collect()
+}
+
 fn decode_slices(reader: &mut Reader) -> Result<BitSet, DecodeError> {
     reader.varint().map(BitSet::from_bits)
 }
@@ -318,7 +331,7 @@ impl PushRequest {
 
     fn decode_body(reader: &mut Reader, stream: StreamAlias) -> Result<Self, DecodeError> {
         let (slices, home) = (decode_slices(reader)?, decode_slices(reader)?);
-        Ok(Self { stream, slices, home, from_run: reader.varint()? })
+        Ok(Self { stream, slices, home, from_run: reader.varint_up_to(MAX_NUMBER)? })
     }
 }
 
@@ -332,7 +345,7 @@ impl PushAnswer {
 
     fn decode_body(reader: &mut Reader, stream: StreamAlias) -> Result<Self, DecodeError> {
         let (accepted, refused) = (decode_slices(reader)?, decode_slices(reader)?);
-        let from_run = reader.varint()?;
+        let from_run = reader.varint_up_to(MAX_NUMBER)?;
         Ok(Self { stream, accepted, refused, from_run, free: decode_slices(reader)? })
     }
 }
@@ -347,7 +360,7 @@ impl PushStop {
     fn decode_body(reader: &mut Reader, stream: StreamAlias) -> Result<Self, DecodeError> {
         let is_from_parent = decode_bool(reader)?;
         let slices = decode_slices(reader)?;
-        Ok(Self { stream, slices, from_run: reader.varint()?, is_from_parent })
+        Ok(Self { stream, slices, from_run: reader.varint_up_to(MAX_NUMBER)?, is_from_parent })
     }
 }
 
@@ -370,7 +383,7 @@ impl Wire for Want {
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        let run = reader.varint()?;
+        let run = reader.varint_up_to(MAX_NUMBER)?;
         let manifest = decode_bool(reader)?;
         Ok(Self { run, manifest, positions: BitSet::from_bits(u64::from(reader.u32()?)) })
     }
@@ -392,7 +405,8 @@ impl Wire for Start {
         match reader.u8()? {
             0 => Ok(Self::Refused),
             1 => {
-                let (from, next) = (reader.varint()?, reader.varint()?);
+                let from = reader.varint_up_to(MAX_NUMBER)?;
+                let next = reader.varint_up_to(MAX_NUMBER)?;
                 if from > next { Err(DecodeError::Invalid) } else { Ok(Self::Offered { from, next }) }
             }
             _ => Err(DecodeError::Unknown),

@@ -1,0 +1,204 @@
+use stratus_core::{BitSet, PeerId};
+
+/// Who gets the runs of one slice pushed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Child {
+    pub(crate) peer: PeerId,
+    pub(crate) from_run: u64,
+    /// The first run that will not be pushed, once that was said.
+    pub(crate) until: Option<u64>,
+    /// The slice is one of the child's home slices, where it serves most.
+    pub(crate) is_home: bool,
+}
+
+impl Child {
+    fn is_leaving(&self) -> bool {
+        self.until.is_some()
+    }
+
+    fn wants(&self, run: u64) -> bool {
+        run >= self.from_run && self.until.is_none_or(|until| run < until)
+    }
+}
+
+/// The pushing side of every slice of a stream: who is served, and who else may be (spec MC-8).
+#[derive(Clone, Debug)]
+pub(crate) struct Children {
+    slices: Vec<Vec<Child>>,
+}
+
+/// What this member can give; a pure function of its settings and its upload (see [`Room::of`]).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Room {
+    /// Most children in a home slice.
+    pub(crate) at_home: usize,
+    /// Most children in another slice.
+    pub(crate) away: usize,
+    /// Most children over all slices.
+    pub(crate) total: usize,
+    /// Most slices for one child. The source deals its slices out so that the trees differ.
+    pub(crate) per_child: u32,
+    /// The slices where we are at home.
+    pub(crate) home: BitSet,
+    /// Places kept for home slices: other slices may fill what is left.
+    pub(crate) reserved: usize,
+}
+
+/// The answer to a request for one slice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    Refused,
+    Accepted,
+    /// Accepted, and this child must look for another parent.
+    Displacing(PeerId),
+}
+
+impl Room {
+    /// Slots from an upload budget: nine tenths of it, over what one slice costs on the wire.
+    pub(crate) fn slots(upload: Option<u64>, wire_rate: u64, slices: u32) -> usize {
+        match upload {
+            None => usize::MAX,
+            Some(_) if wire_rate == 0 => 2 * slices as usize,
+            Some(upload) => (upload * 9 * u64::from(slices) / (wire_rate * 10)) as usize,
+        }
+    }
+
+    fn limit(&self, slice: u32) -> usize {
+        if self.home.contains(slice) { self.at_home } else { self.away }
+    }
+}
+
+impl Children {
+    pub(crate) fn new(slices: u32) -> Self {
+        Self { slices: vec![Vec::new(); slices as usize] }
+    }
+
+    /// The peers that `run` of `slice` is pushed to, longest served first.
+    pub(crate) fn targets(&self, slice: u32, run: u64) -> impl Iterator<Item = PeerId> {
+        self.slices[slice as usize].iter().filter(move |child| child.wants(run)).map(|child| child.peer)
+    }
+
+    pub(crate) fn has(&self, slice: u32, peer: &PeerId) -> bool {
+        self.slices[slice as usize].iter().any(|child| child.peer == *peer && !child.is_leaving())
+    }
+
+    /// Children over all slices, those on notice not counted.
+    pub(crate) fn total(&self) -> usize {
+        self.slices.iter().flatten().filter(|child| !child.is_leaving()).count()
+    }
+
+    /// In how many slices `peer` is served.
+    pub(crate) fn slices_of(&self, peer: &PeerId) -> u32 {
+        self.slices.iter().flatten().filter(|c| c.peer == *peer && !c.is_leaving()).count() as u32
+    }
+
+    fn count(&self, slice: u32) -> usize {
+        self.slices[slice as usize].iter().filter(|child| !child.is_leaving()).count()
+    }
+
+    /// Whether `peer` may have `slice`. Changes nothing.
+    pub(crate) fn judge(&self, room: &Room, slice: u32, peer: &PeerId, is_home: bool) -> Verdict {
+        if self.has(slice, peer) {
+            return Verdict::Accepted;
+        }
+        let is_over_share = self.slices_of(peer) >= room.per_child;
+        if self.has_place(room, slice) && !is_over_share {
+            return Verdict::Accepted;
+        }
+        if is_over_share || room.limit(slice) == 0 {
+            return Verdict::Refused;
+        }
+        self.displaceable(room, slice, is_home).map_or(Verdict::Refused, Verdict::Displacing)
+    }
+
+    fn has_place(&self, room: &Room, slice: u32) -> bool {
+        let total = self.total();
+        let elsewhere = || (0..).zip(&self.slices).filter(|(slice, _)| !room.home.contains(*slice));
+        let is_within = room.home.contains(slice)
+            || elsewhere().map(|(slice, _)| self.count(slice)).sum::<usize>()
+                < room.total.saturating_sub(room.reserved);
+        self.count(slice) < room.limit(slice) && total < room.total && is_within
+    }
+
+    /// A child of `slice` that should make room: one that has more than its share of slices, or one that is
+    /// not at home there when the newcomer is (spec MC-8).
+    fn displaceable(&self, room: &Room, slice: u32, is_home: bool) -> Option<PeerId> {
+        let children = self.slices[slice as usize].iter().filter(|child| !child.is_leaving());
+        let mut best = None;
+        for child in children {
+            let share = self.slices_of(&child.peer);
+            let is_greedy = share > room.per_child;
+            let is_away = is_home && !child.is_home;
+            if is_greedy || is_away {
+                best = best.max(Some((is_away, share, child.peer)));
+            }
+        }
+        best.map(|(.., peer)| peer)
+    }
+
+    /// Serves `peer` in `slice` from `from_run` on.
+    pub(crate) fn add(&mut self, slice: u32, peer: PeerId, from_run: u64, is_home: bool) {
+        self.remove(slice, &peer);
+        self.slices[slice as usize].push(Child { peer, from_run, until: None, is_home });
+    }
+
+    /// Puts `peer` on notice: `from_run` and later are not pushed.
+    pub(crate) fn end(&mut self, slice: u32, peer: &PeerId, from_run: u64) {
+        let found = self.slices[slice as usize].iter_mut().find(|child| child.peer == *peer);
+        if let Some(child) = found {
+            child.until = Some(child.until.map_or(from_run, |until| until.min(from_run)));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, slice: u32, peer: &PeerId) {
+        self.slices[slice as usize].retain(|child| child.peer != *peer);
+    }
+
+    /// Forgets `peer` everywhere.
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
+        for slice in 0..self.slices.len() as u32 {
+            self.remove(slice, peer);
+        }
+    }
+
+    /// Forgets children whose notice has run out.
+    pub(crate) fn prune(&mut self, newest_run: u64) {
+        for children in &mut self.slices {
+            children.retain(|child| child.until.is_none_or(|until| newest_run < until));
+        }
+    }
+
+    /// A child to let go because more was promised than there is: away from home first, newest first.
+    pub(crate) fn surplus(&self, room: &Room) -> Option<(u32, PeerId)> {
+        if self.total() <= room.total {
+            return None;
+        }
+        let all = (0..).zip(&self.slices).flat_map(|(slice, children)| {
+            children.iter().filter(|c| !c.is_leaving()).map(move |child| (slice, child))
+        });
+        all.max_by_key(|(slice, child)| {
+            (!room.home.contains(*slice), !child.is_home, child.from_run, child.peer)
+        })
+        .map(|(slice, child)| (slice, child.peer))
+    }
+
+    /// The slices with a place: for anyone, and for a child that is at home there.
+    pub(crate) fn free(&self, room: &Room, flowing: BitSet) -> (BitSet, BitSet) {
+        let mut free = BitSet::EMPTY;
+        let mut home_free = BitSet::EMPTY;
+        for slice in flowing.iter() {
+            if self.has_place(room, slice) {
+                free.insert(slice);
+                home_free.insert(slice);
+            } else if self.displaceable(room, slice, true).is_some() {
+                home_free.insert(slice);
+            }
+        }
+        (free, home_free)
+    }
+
+    /// Every peer that is served.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.slices.iter().flatten().map(|child| child.peer)
+    }
+}

@@ -1,0 +1,403 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{Cx, Deadline, Delivery, Identity, Machine, PeerId, Time};
+
+use crate::announcement::MAX_NAME;
+use crate::api::{Command, Event, Input, Output, PublishError, Setup};
+use crate::cutter::Cutter;
+use crate::message::Subscriber;
+use crate::swarm::{Role, StreamInfo, Swarm, Turn};
+use crate::{Announcement, Config, Message, Parameters, StreamAlias, StreamId};
+
+/// Most names that may be subscribed at a time.
+const MAX_SUBSCRIPTIONS: usize = 64;
+
+/// The multicast layer of one member of one group: every stream that it knows, plays or publishes.
+///
+/// Cost of a fragment: one look-up by stream and one by neighbor, one digest, and one output per child.
+#[derive(Debug)]
+pub struct Multicast {
+    config: Config,
+    setup: Setup,
+    record: Bytes,
+    /// Connected members, with the round trip if it is known.
+    connected: BTreeMap<PeerId, Option<Duration>>,
+    streams: BTreeMap<StreamAlias, Swarm>,
+    /// Subscribed names, and the stream that each found.
+    subscriptions: BTreeMap<String, Option<StreamAlias>>,
+    wake_at: Option<Time>,
+}
+
+impl Multicast {
+    /// A member that knows no stream and nobody. `config` must be valid.
+    pub fn new(config: Config, setup: Setup) -> Self {
+        assert_eq!(config.validate(), Ok(()), "the multicast settings are valid");
+        Self {
+            config,
+            setup,
+            record: Bytes::new(),
+            connected: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            wake_at: None,
+        }
+    }
+
+    /// Every known stream.
+    pub fn streams(&self) -> impl Iterator<Item = (StreamId, StreamInfo)> {
+        self.streams.values().map(|swarm| (swarm.announcement().stream, swarm.info()))
+    }
+
+    /// One stream.
+    pub fn stream(&self, stream: &StreamId) -> Option<StreamInfo> {
+        let swarm = self.streams.get(&stream.alias())?;
+        (swarm.announcement().stream == *stream).then(|| swarm.info())
+    }
+
+    /// Whether anything but a subscriber's record names `peer`: law 5 asks.
+    pub fn mentions(&self, peer: &PeerId) -> bool {
+        self.connected.contains_key(peer) || self.streams.values().any(|swarm| swarm.mentions(peer))
+    }
+
+    /// Sizes of what strangers could grow, each with its limit: law 4 asks.
+    pub fn sizes(&self) -> Vec<(&'static str, usize, usize)> {
+        let mut sizes: Vec<_> = self.streams.values().flat_map(|swarm| swarm.sizes(&self.config)).collect();
+        sizes.push(("streams", self.streams.len(), self.config.max_streams));
+        sizes.push(("subscriptions", self.subscriptions.len(), MAX_SUBSCRIPTIONS));
+        sizes
+    }
+
+    /// Runs `act` on a stream, with everything that a turn may use.
+    fn with<R>(
+        &mut self,
+        alias: StreamAlias,
+        cx: &mut Cx<'_>,
+        out: &mut Vec<Output>,
+        act: impl FnOnce(&mut Swarm, &mut Turn<'_, '_>) -> R,
+    ) -> Option<R> {
+        let swarm = self.streams.get_mut(&alias)?;
+        let (config, setup, record) = (&self.config, &self.setup, &self.record);
+        Some(act(swarm, &mut Turn { cx, out, config, setup, record }))
+    }
+
+    fn for_each(
+        &mut self,
+        cx: &mut Cx<'_>,
+        out: &mut Vec<Output>,
+        mut act: impl FnMut(&mut Swarm, &mut Turn<'_, '_>),
+    ) {
+        let (config, setup, record) = (&self.config, &self.setup, &self.record);
+        for swarm in self.streams.values_mut() {
+            act(swarm, &mut Turn { cx, out, config, setup, record });
+        }
+    }
+
+    fn connect(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, peer: PeerId) {
+        self.connected.insert(peer, None);
+        self.for_each(cx, out, |swarm, turn| {
+            let subscribers = swarm.some_subscribers(turn, &peer);
+            let announcement = swarm.announcement().clone();
+            announce(swarm, turn, peer, announcement, subscribers);
+            if swarm.is_active() {
+                swarm.tell_interest(turn, &[peer]);
+            }
+        });
+    }
+
+    fn receive(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, from: PeerId, message: Message) {
+        if !self.connected.contains_key(&from) {
+            return;
+        }
+        let alias = message.stream();
+        if let Message::Announce { announcement, subscribers } = message {
+            self.on_announce(cx, out, from, announcement, subscribers);
+            return;
+        }
+        let rtt = self.connected.get(&from).copied().flatten();
+        self.with(alias, cx, out, |swarm, turn| dispatch(swarm, turn, from, message, rtt));
+    }
+
+    fn on_announce(
+        &mut self,
+        cx: &mut Cx<'_>,
+        out: &mut Vec<Output>,
+        from: PeerId,
+        announcement: Arc<Announcement>,
+        subscribers: Vec<Subscriber>,
+    ) {
+        let alias = announcement.stream.alias();
+        if let Some(known) = self.streams.get(&alias).map(|swarm| swarm.announcement().clone()) {
+            if known.stream != announcement.stream {
+                return;
+            }
+            let is_newer = announcement.sequence > known.sequence && is_same_stream(&known, &announcement);
+            if is_newer && self.admits(cx, out, from, &announcement) {
+                self.with(alias, cx, out, |swarm, turn| swarm.renew(turn, announcement.clone()));
+                self.forward(cx, out, Some(from), alias);
+                self.look_again(cx, out, &announcement.name);
+            }
+        } else if self.admits(cx, out, from, &announcement) && self.make_room() {
+            self.learn(cx, out, Some(from), Role::Idle, announcement);
+        }
+        self.with(alias, cx, out, |swarm, turn| swarm.hear_subscribers(turn, subscribers));
+    }
+
+    /// Whether the announcement is what it claims; who sends a false one is reported (spec MC-4).
+    fn admits(&self, cx: &Cx<'_>, out: &mut Vec<Output>, from: PeerId, announcement: &Announcement) -> bool {
+        let authority = self.setup.publish_authority.as_ref();
+        let is_authentic = announcement.is_authentic(cx.verify, &self.setup.group, authority);
+        if !is_authentic {
+            let what = "an announcement without the group's authorization or a valid signature";
+            out.push(Output::Event(Event::Misbehaved { peer: from, what }));
+        }
+        is_authentic
+    }
+
+    /// Whether one more stream may be known; an ended one that nobody here uses makes room.
+    fn make_room(&mut self) -> bool {
+        if self.streams.len() < self.config.max_streams {
+            return true;
+        }
+        let is_spent = |swarm: &Swarm| swarm.has_ended() && !swarm.is_active();
+        let spent = self.streams.iter().find(|(_, swarm)| is_spent(swarm)).map(|(alias, _)| *alias);
+        spent.is_some_and(|alias| self.streams.remove(&alias).is_some())
+    }
+
+    fn learn(
+        &mut self,
+        cx: &mut Cx<'_>,
+        out: &mut Vec<Output>,
+        from: Option<PeerId>,
+        role: Role,
+        announcement: Arc<Announcement>,
+    ) {
+        let (stream, name) = (announcement.stream, announcement.name.clone());
+        let alias = stream.alias();
+        let has_ended = announcement.end.is_some();
+        self.streams.insert(alias, Swarm::new(announcement, role, &self.setup));
+        if !has_ended {
+            out.push(Output::Event(Event::PublishNotify { stream, name: name.clone() }));
+        }
+        self.forward(cx, out, from, alias);
+        self.look_again(cx, out, &name);
+    }
+
+    /// Tells every neighbor but `except` of a stream.
+    fn forward(
+        &mut self,
+        cx: &mut Cx<'_>,
+        out: &mut Vec<Output>,
+        except: Option<PeerId>,
+        alias: StreamAlias,
+    ) {
+        let to: Vec<PeerId> = self.connected.keys().filter(|peer| Some(**peer) != except).copied().collect();
+        self.with(alias, cx, out, |swarm, turn| {
+            for peer in to {
+                // Only the publisher names itself: the flood stays small, and newcomers ask for more.
+                let subscribers =
+                    if swarm.is_publisher() { swarm.some_subscribers(turn, &peer) } else { Vec::new() };
+                let announcement = swarm.announcement().clone();
+                announce(swarm, turn, peer, announcement, subscribers);
+            }
+        });
+    }
+
+    /// A subscription to `name` may have found its stream, or a newer one.
+    fn look_again(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, name: &str) {
+        let Some(current) = self.subscriptions.get(name).copied() else { return };
+        let is_live =
+            |swarm: &&Swarm| swarm.announcement().name == name && !swarm.has_ended() && !swarm.is_publisher();
+        if current.and_then(|alias| self.streams.get(&alias)).is_some_and(|swarm| !swarm.has_ended()) {
+            return;
+        }
+        let Some(found) = self.streams.values().find(is_live).map(|swarm| swarm.announcement().stream) else {
+            return;
+        };
+        let name = name.to_owned();
+        self.subscriptions.insert(name.clone(), Some(found.alias()));
+        let event = match current {
+            None => Event::PlayStart { stream: found, name },
+            Some(_) => Event::PlayReset { stream: found, name },
+        };
+        out.push(Output::Event(event));
+        let connected: Vec<PeerId> = self.connected.keys().copied().collect();
+        self.with(found.alias(), cx, out, |swarm, turn| swarm.subscribe(turn, &connected));
+    }
+
+    fn command(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, command: Command) {
+        match command {
+            Command::Publish { key, name, authorization, parameters } => {
+                let stream = StreamId(key.public());
+                if let Err(why) = self.publish(cx, out, key, name, authorization, parameters) {
+                    out.push(Output::Event(Event::PublishFailed { stream, why }));
+                }
+            }
+            Command::Write { stream, piece } => {
+                self.with(stream.alias(), cx, out, |swarm, turn| swarm.write(turn, &piece));
+            }
+            Command::Unpublish(stream) => {
+                let alias = stream.alias();
+                let ended = self.with(alias, cx, out, |swarm, turn| swarm.end(turn)).flatten();
+                if ended.is_some() {
+                    self.forward(cx, out, None, alias);
+                }
+            }
+            Command::Subscribe { name } => {
+                let is_new = !self.subscriptions.contains_key(&name);
+                if is_new && self.subscriptions.len() < MAX_SUBSCRIPTIONS {
+                    self.subscriptions.insert(name.clone(), None);
+                    self.look_again(cx, out, &name);
+                }
+            }
+            Command::Unsubscribe { name } => self.unsubscribe(cx, out, &name),
+            Command::SetRecord(record) => self.record = record,
+            Command::SetRtt { peer, rtt } => {
+                if let Some(known) = self.connected.get_mut(&peer) {
+                    *known = Some(rtt);
+                    self.streams.values_mut().for_each(|swarm| swarm.set_rtt(&peer, rtt));
+                }
+            }
+            Command::SetUpload(upload) => self.config.upload = upload,
+        }
+    }
+
+    fn publish(
+        &mut self,
+        cx: &mut Cx<'_>,
+        out: &mut Vec<Output>,
+        key: Identity,
+        name: String,
+        authorization: Option<Identity>,
+        parameters: Parameters,
+    ) -> Result<(), PublishError> {
+        let stream = StreamId(key.public());
+        let alias = stream.alias();
+        if name.len() > MAX_NAME {
+            return Err(PublishError::NameTooLong);
+        }
+        if self.streams.contains_key(&alias) {
+            return Err(PublishError::KeyInUse);
+        }
+        let is_authorized = match (&self.setup.publish_authority, &authorization) {
+            (None, _) => true,
+            (Some(authority), Some(given)) => given.public() == *authority,
+            (Some(_), None) => false,
+        };
+        if !is_authorized {
+            return Err(PublishError::NotAuthorized);
+        }
+        if !self.make_room() {
+            return Err(PublishError::TooManyStreams);
+        }
+        let group = &self.setup.group;
+        let grant = authorization.map(|key| Announcement::grant(group, &stream, &name, &key));
+        let announcement = Announcement::unsigned(stream, self.setup.peer, name, parameters, grant);
+        let announcement = Arc::new(announcement.signed(group, &key));
+        let cutter = Box::new(Cutter::new(key, cx.now));
+        self.learn(cx, out, None, Role::Publisher(cutter), announcement);
+        let connected: Vec<PeerId> = self.connected.keys().copied().collect();
+        self.with(alias, cx, out, |swarm, turn| {
+            swarm.begin_publishing(turn);
+            swarm.tell_interest(turn, &connected);
+        });
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, name: &str) {
+        let Some(found) = self.subscriptions.remove(name) else { return };
+        let connected: Vec<PeerId> = self.connected.keys().copied().collect();
+        if let Some(alias) = found {
+            self.with(alias, cx, out, |swarm, turn| swarm.unsubscribe(turn, &connected));
+        }
+    }
+
+    fn arm(&mut self) {
+        self.wake_at = self.streams.values().filter_map(|swarm| swarm.next_wake(&self.config)).min();
+    }
+}
+
+/// A later announcement may end a stream; it may not change what it is.
+fn is_same_stream(known: &Announcement, later: &Announcement) -> bool {
+    known.publisher == later.publisher
+        && known.name == later.name
+        && known.parameters == later.parameters
+        && known.end.is_none()
+}
+
+fn announce(
+    swarm: &mut Swarm,
+    turn: &mut Turn<'_, '_>,
+    to: PeerId,
+    announcement: Arc<Announcement>,
+    subscribers: Vec<Subscriber>,
+) {
+    let message = Message::Announce { announcement, subscribers };
+    swarm.stats_mut().control_sent_bytes += stratus_core::Wire::wire_len(&message) as u64;
+    turn.out.push(Output::Send { to, message, how: Delivery::Control });
+}
+
+fn dispatch(
+    swarm: &mut Swarm,
+    turn: &mut Turn<'_, '_>,
+    from: PeerId,
+    message: Message,
+    rtt: Option<Duration>,
+) {
+    if !matches!(message, Message::Fragment { .. } | Message::Manifest { .. }) {
+        swarm.stats_mut().control_received_bytes += stratus_core::Wire::wire_len(&message) as u64;
+    }
+    match message {
+        Message::Announce { .. } => unreachable!("announcements are the machine's"),
+        Message::Interest { is_on, asks_for_others, record, .. } => {
+            swarm.on_interest(turn, from, is_on, asks_for_others, record, rtt);
+        }
+        Message::Subscribers { subscribers, .. } => swarm.hear_subscribers(turn, subscribers),
+        Message::Map { map, .. } => swarm.on_map(turn, from, map),
+        Message::PushRequest(request) => swarm.on_push_request(turn, from, &request),
+        Message::PushAnswer(answer) => swarm.on_push_answer(turn, from, &answer),
+        Message::PushStop(stop) => swarm.on_push_stop(turn, from, &stop),
+        Message::Pull { wants, .. } => swarm.on_pull(turn, from, &wants),
+        Message::Refuse { runs, .. } => swarm.on_refuse(turn, from, &runs),
+        Message::Start { .. } => swarm.on_start(turn, from),
+        Message::StartAnswer(answer) => swarm.on_start_answer(turn, from, answer.start),
+        Message::Manifest { manifest, is_repair, .. } => swarm.on_manifest(turn, from, manifest, is_repair),
+        Message::Fragment { is_repair, run, position, payload, .. } => {
+            swarm.on_fragment(turn, from, run, position, payload, is_repair);
+        }
+    }
+}
+
+impl Machine for Multicast {
+    type Input = Input;
+    type Output = Output;
+
+    fn handle(&mut self, cx: &mut Cx<'_>, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Connected(peer) => {
+                if !self.connected.contains_key(&peer) {
+                    self.connect(cx, out, peer);
+                }
+            }
+            Input::Disconnected(peer) => {
+                if self.connected.remove(&peer).is_some() {
+                    self.for_each(cx, out, |swarm, turn| swarm.disconnected(turn, &peer));
+                }
+            }
+            Input::Received { from, message } => self.receive(cx, out, from, message),
+            Input::Command(command) => self.command(cx, out, command),
+        }
+        self.arm();
+    }
+
+    fn wake(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        self.for_each(cx, out, |swarm, turn| swarm.wake(turn));
+        self.arm();
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        self.wake_at.map(|at| Deadline { at, timer: "stream" })
+    }
+}

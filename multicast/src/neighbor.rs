@@ -1,0 +1,46 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::Time;
+
+use crate::Availability;
+
+/// A connected member, as one stream sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Neighbor {
+    /// Round trip, as the overlay measured it; a guess before that.
+    pub(crate) rtt: Duration,
+    /// Its last map, and when it came.
+    pub(crate) map: Option<(Time, Availability)>,
+    /// Its overlay record, opaque, for handing on.
+    pub(crate) record: Bytes,
+    /// Runs that we asked of it and that are not answered.
+    pub(crate) outstanding: usize,
+    /// Fragments of its that wait for their manifest, by run and position.
+    pub(crate) waiting: BTreeMap<(u64, u32), (Bytes, bool)>,
+    /// Our map changed in a way that it should know of soon.
+    pub(crate) owes_map: bool,
+}
+
+impl Neighbor {
+    pub(crate) fn new(rtt: Duration, record: Bytes) -> Self {
+        Self { rtt, map: None, record, outstanding: 0, waiting: BTreeMap::new(), owes_map: false }
+    }
+
+    /// Whether it said that it needs nothing more of an ended stream.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.map.as_ref().is_some_and(|(_, map)| map.is_complete)
+    }
+
+    /// Takes the fragments of `run` that waited for its manifest.
+    pub(crate) fn take_waiting(&mut self, run: u64) -> Vec<(u32, Bytes, bool)> {
+        let mut taken = Vec::new();
+        while let Some((&(found, position), _)) = self.waiting.range((run, 0)..(run + 1, 0)).next() {
+            let (payload, is_repair) =
+                self.waiting.remove(&(found, position)).expect("just found in this map");
+            taken.push((position, payload, is_repair));
+        }
+        taken
+    }
+}

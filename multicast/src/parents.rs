@@ -1,0 +1,161 @@
+use std::time::Duration;
+
+use stratus_core::{BitSet, PeerId, Time};
+
+/// Most peers remembered as having said no to one slice.
+const MAX_REFUSED: usize = 16;
+
+/// The receiving side of one slice (spec MC-8).
+///
+/// ```text
+///            ask            accepted
+///   (none) ──────► asked ────────────► parent ──── silent, gone, or says stop ───► (none)
+///                    │ refused           │  ▲
+///                    ▼                   ▼  │ accepted: the old one is told to stop at the same run
+///                 (none)               asked (someone quicker)
+/// ```
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slice {
+    /// Who pushes it to us.
+    pub(crate) parent: Option<Parent>,
+    /// Whom we have asked.
+    pub(crate) asked: Option<Asked>,
+    /// The newest run that came whole through an unbroken chain of pushes, and when.
+    pub(crate) flowed: Option<(u64, Time)>,
+    /// When the parent last pushed anything.
+    pub(crate) heard_at: Time,
+    /// Typical time from the publisher's stamp to our having the whole run, µs on a clock of unknown offset.
+    pub(crate) lag: Option<i64>,
+    refused: Vec<(PeerId, Time)>,
+}
+
+/// A parent in one slice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Parent {
+    pub(crate) peer: PeerId,
+    pub(crate) from_run: u64,
+    pub(crate) since: Time,
+    /// It has said that this run is the first that it will not push.
+    pub(crate) until: Option<u64>,
+}
+
+/// A question that is not answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Asked {
+    pub(crate) peer: PeerId,
+    pub(crate) at: Time,
+}
+
+impl Slice {
+    /// Whether `peer` should push `run` to us.
+    pub(crate) fn expects(&self, peer: &PeerId, run: u64) -> bool {
+        self.parent.is_some_and(|parent| parent.peer == *peer && run >= parent.from_run)
+    }
+
+    /// Whether it reaches us through an unbroken chain: something came within `patience`, or the parent is
+    /// so new that nothing could have come.
+    pub(crate) fn flows(&self, now: Time, patience: Duration) -> bool {
+        self.parent.is_some() && self.flowed.is_some_and(|(_, at)| now.since(at) <= patience)
+    }
+
+    /// Notes a whole run that came by push, `lag` µs after its stamp.
+    pub(crate) fn flowed_at(&mut self, run: u64, now: Time, lag: i64) {
+        if self.flowed.is_none_or(|(newest, _)| run > newest) {
+            self.flowed = Some((run, now));
+        }
+        self.lag = Some(self.lag.map_or(lag, |old| old + (lag - old) / 4));
+    }
+
+    /// Does not ask `peer` again before `until`.
+    pub(crate) fn refuse(&mut self, peer: PeerId, until: Time) {
+        self.refused.retain(|(other, _)| *other != peer);
+        if self.refused.len() == MAX_REFUSED {
+            self.refused.remove(0);
+        }
+        self.refused.push((peer, until));
+    }
+
+    /// Whether `peer` may be asked.
+    pub(crate) fn may_ask(&self, peer: &PeerId, now: Time) -> bool {
+        !self.refused.iter().any(|(other, until)| other == peer && now < *until)
+    }
+
+    /// Forgets `peer`; says whether it was the parent.
+    pub(crate) fn forget(&mut self, peer: &PeerId) -> bool {
+        self.refused.retain(|(other, _)| other != peer);
+        if self.asked.is_some_and(|asked| asked.peer == *peer) {
+            self.asked = None;
+        }
+        let was_parent = self.parent.is_some_and(|parent| parent.peer == *peer);
+        if was_parent {
+            self.parent = None;
+        }
+        was_parent
+    }
+}
+
+/// Every slice of one stream, from the receiving side.
+#[derive(Clone, Debug)]
+pub(crate) struct Parents {
+    pub(crate) slices: Vec<Slice>,
+}
+
+impl Parents {
+    pub(crate) fn new(slices: u32) -> Self {
+        Self { slices: vec![Slice::default(); slices as usize] }
+    }
+
+    pub(crate) fn get(&self, slice: u32) -> &Slice {
+        &self.slices[slice as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, slice: u32) -> &mut Slice {
+        &mut self.slices[slice as usize]
+    }
+
+    /// Slices that need a parent and have asked nobody.
+    pub(crate) fn orphans(&self) -> BitSet {
+        let is_ending = |slice: &Slice| slice.parent.is_some_and(|parent| parent.until.is_some());
+        self.matching(|slice| (slice.parent.is_none() || is_ending(slice)) && slice.asked.is_none())
+    }
+
+    /// Slices that flow (see [`Slice::flows`]).
+    pub(crate) fn flowing(&self, now: Time, patience: Duration) -> BitSet {
+        self.matching(|slice| slice.flows(now, patience))
+    }
+
+    /// Every parent, once per slice.
+    pub(crate) fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.slices.iter().filter_map(|slice| slice.parent.map(|parent| parent.peer))
+    }
+
+    /// Forgets `peer`; gives back the slices it pushed.
+    pub(crate) fn forget(&mut self, peer: &PeerId) -> BitSet {
+        (0..).zip(&mut self.slices).filter_map(|(index, slice)| slice.forget(peer).then_some(index)).collect()
+    }
+
+    fn matching(&self, is_wanted: impl Fn(&Slice) -> bool) -> BitSet {
+        (0..).zip(&self.slices).filter_map(|(index, slice)| is_wanted(slice).then_some(index)).collect()
+    }
+}
+
+/// The slices where a member is at home: a quarter of them, from its group address.
+pub(crate) fn home_slices(home: u64, slices: u32) -> BitSet {
+    let count = (slices / 4).max(1);
+    let first = home % u64::from(slices);
+    // Evenly spread, so that no two members share all homes unless they share the first.
+    (0..count).map(|k| ((first + u64::from(k * slices / count)) % u64::from(slices)) as u32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_of_the_slices_is_home_and_every_slice_is_someones() {
+        assert_eq!(home_slices(3, 8), [3, 7].into_iter().collect());
+        assert_eq!(home_slices(50, 1), BitSet::single(0));
+        let all = (0..8).fold(BitSet::EMPTY, |all, home| all.union(home_slices(home, 8)));
+        assert_eq!(all, BitSet::first(8));
+    }
+}

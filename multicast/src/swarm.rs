@@ -1,0 +1,518 @@
+mod data;
+mod join;
+mod links;
+mod pull;
+mod push;
+mod rate;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{BitSet, Cx, Delivery, PeerId, Priority, Time, Wire};
+
+use crate::api::Output;
+use crate::children::Children;
+use crate::cutter::Cutter;
+use crate::holes::Holes;
+use crate::message::{MAX_RECORDS, Subscriber};
+use crate::neighbor::Neighbor;
+use crate::parents::{Parents, home_slices};
+use crate::player::Player;
+use crate::window::{Limits, Window};
+use crate::{
+    Announcement, Availability, Config, Event, Message, MulticastInfo, Setup, SliceStamp, StreamAlias,
+};
+
+use join::Join;
+use links::Links;
+use rate::Rate;
+
+/// A guess at the round trip before the overlay has measured it.
+const DEFAULT_RTT: Duration = Duration::from_millis(100);
+/// Maps that must go to everyone soon are sent this much later, to gather what else changes.
+const OWED_MAP_DELAY: Duration = Duration::from_millis(10);
+/// Most subscribers remembered for newcomers.
+const MAX_SUBSCRIBERS: usize = 32;
+
+/// All that one turn may use.
+pub(crate) struct Turn<'a, 'c> {
+    pub(crate) cx: &'a mut Cx<'c>,
+    pub(crate) out: &'a mut Vec<Output>,
+    pub(crate) config: &'a Config,
+    pub(crate) setup: &'a Setup,
+    /// Our own overlay record, opaque.
+    pub(crate) record: &'a Bytes,
+}
+
+impl Turn<'_, '_> {
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.push(Output::Event(event));
+    }
+}
+
+/// What we are to a stream.
+#[derive(Clone, Debug)]
+pub(crate) enum Role {
+    /// We know of it.
+    Idle,
+    /// We receive it, and relay it.
+    Subscriber,
+    /// It is ours.
+    Publisher(Box<Cutter>),
+}
+
+/// What is to be known of a stream from outside.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamInfo {
+    /// Its name.
+    pub name: String,
+    /// Counters by path.
+    pub counters: MulticastInfo,
+    /// Neighbors that subscribe to it, or publish it.
+    pub subscribed_neighbors: usize,
+    /// Slices that someone pushes to us.
+    pub slices_with_parent: usize,
+    /// Pushes that we serve, over all slices.
+    pub children: usize,
+    /// Runs that are missing now.
+    pub holes: usize,
+    /// Payload bytes in the window.
+    pub window_bytes: usize,
+}
+
+/// One stream, as one member sees it: who else has it, what we hold, who pushes to whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Swarm {
+    announcement: Arc<Announcement>,
+    alias: StreamAlias,
+    role: Role,
+    /// Connected members that subscribe or publish.
+    neighbors: BTreeMap<PeerId, Neighbor>,
+    /// Records of subscribers that we heard of, connected or not.
+    subscribers: BTreeMap<PeerId, Bytes>,
+    links: Links,
+    join: Join,
+    window: Window,
+    holes: Holes,
+    parents: Parents,
+    children: Children,
+    /// Requests of children for what we are missing ourselves: run, position, child.
+    pending: BTreeSet<(u64, u32, PeerId)>,
+    player: Option<Player>,
+    rate: Rate,
+    home: BitSet,
+    next_map_at: Time,
+    last_mapped: Option<PeerId>,
+    has_finished: bool,
+    has_told_end: bool,
+    has_drained: bool,
+    stats: MulticastInfo,
+}
+
+impl Swarm {
+    pub(crate) fn new(announcement: Arc<Announcement>, role: Role, setup: &Setup) -> Self {
+        let slices = announcement.parameters.slices;
+        Self {
+            alias: announcement.stream.alias(),
+            role,
+            neighbors: BTreeMap::new(),
+            subscribers: BTreeMap::new(),
+            links: Links::default(),
+            join: Join::default(),
+            window: Window::default(),
+            holes: Holes::default(),
+            parents: Parents::new(slices),
+            children: Children::new(slices),
+            pending: BTreeSet::new(),
+            player: None,
+            rate: Rate::new(announcement.parameters.expected_rate),
+            home: home_slices(setup.home, slices),
+            next_map_at: Time::ZERO,
+            last_mapped: None,
+            has_finished: false,
+            has_told_end: false,
+            has_drained: false,
+            stats: MulticastInfo::default(),
+            announcement,
+        }
+    }
+
+    pub(crate) fn announcement(&self) -> &Arc<Announcement> {
+        &self.announcement
+    }
+
+    pub(crate) fn stats_mut(&mut self) -> &mut MulticastInfo {
+        &mut self.stats
+    }
+
+    pub(crate) fn info(&self) -> StreamInfo {
+        StreamInfo {
+            name: self.announcement.name.clone(),
+            counters: self.stats,
+            subscribed_neighbors: self.neighbors.len(),
+            slices_with_parent: self.parents.peers().count(),
+            children: self.children.total(),
+            holes: self.holes.len(),
+            window_bytes: self.window.bytes(),
+        }
+    }
+
+    /// Whether we take part: receive or publish.
+    pub(crate) fn is_active(&self) -> bool {
+        !matches!(self.role, Role::Idle)
+    }
+
+    pub(crate) fn is_subscribed(&self) -> bool {
+        matches!(self.role, Role::Subscriber)
+    }
+
+    pub(crate) fn is_publisher(&self) -> bool {
+        matches!(self.role, Role::Publisher(_))
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.announcement.end.is_some()
+    }
+
+    /// Whether runs can be taken and given: a publisher always, a subscriber once it has a place to start.
+    fn has_started(&self) -> bool {
+        match self.role {
+            Role::Idle => false,
+            Role::Subscriber => self.player.is_some(),
+            Role::Publisher(_) => true,
+        }
+    }
+
+    fn slices(&self) -> u32 {
+        self.announcement.parameters.slices
+    }
+
+    fn slice_of(&self, run: u64) -> u32 {
+        (run % u64::from(self.slices())) as u32
+    }
+
+    fn limits(&self, config: &Config) -> Limits {
+        let window = self.announcement.parameters.window_duration;
+        Limits {
+            runs: config.max_runs,
+            bytes: config.max_window_bytes,
+            age: window + config.relay_margin_duration,
+            key_age: config.key_retention.max(window + config.relay_margin_duration),
+        }
+    }
+
+    /// Typical time between two runs of one slice.
+    fn slice_interval(&self) -> Duration {
+        self.rate.run_interval() * self.slices()
+    }
+
+    /// How long a slice may be silent before its parent is taken for dead: three runs, within 1 s.
+    fn patience(&self) -> Duration {
+        (self.slice_interval() * 3).clamp(Duration::from_millis(250), Duration::from_millis(900))
+    }
+
+    fn send(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, message: Message, how: Delivery) {
+        assert!(self.neighbors.contains_key(&to), "a message for {to:?}, who is no neighbor of the stream");
+        match &message {
+            Message::Manifest { manifest, .. } => {
+                let bytes = manifest.wire_len() - manifest.inline_len();
+                self.stats.manifests_sent_bytes += bytes as u64;
+            }
+            Message::Fragment { .. } => {}
+            _ => self.stats.control_sent_bytes += message.wire_len() as u64,
+        }
+        turn.out.push(Output::Send { to, message, how });
+    }
+
+    fn send_control(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, message: Message) {
+        self.send(turn, to, message, Delivery::Control);
+    }
+
+    fn send_urgent(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, message: Message) {
+        let how = Delivery::live(turn.cx.now, Duration::from_millis(500), Priority::Urgent);
+        self.send(turn, to, message, how);
+    }
+
+    fn misbehaved(&mut self, turn: &mut Turn<'_, '_>, peer: PeerId, what: &'static str) {
+        self.stats.forged += 1;
+        turn.event(Event::Misbehaved { peer, what });
+    }
+
+    /// When something must be done without input.
+    pub(crate) fn next_wake(&self, config: &Config) -> Option<Time> {
+        if !self.is_active() {
+            return None;
+        }
+        let hold = match &self.role {
+            Role::Publisher(cutter) => cutter.due_at(config.run_hold),
+            _ => None,
+        };
+        let map = (self.next_map_at > Time::ZERO).then_some(self.next_map_at);
+        [hold, map, self.holes.next_check(), self.links.next_at()].into_iter().flatten().min()
+    }
+
+    /// Does whatever is due.
+    pub(crate) fn wake(&mut self, turn: &mut Turn<'_, '_>) {
+        if !self.is_active() {
+            return;
+        }
+        let now = turn.cx.now;
+        self.cut_if_due(turn);
+        if self.links.next_at().is_some_and(|at| at <= now) {
+            self.tend(turn);
+        }
+        if self.holes.next_check().is_some_and(|at| at <= now) {
+            self.pull(turn);
+        }
+        if self.next_map_at > Time::ZERO && self.next_map_at <= now {
+            self.update_maps(turn);
+        }
+    }
+
+    /// The overlay measured a round trip.
+    pub(crate) fn set_rtt(&mut self, peer: &PeerId, rtt: Duration) {
+        if let Some(neighbor) = self.neighbors.get_mut(peer) {
+            neighbor.rtt = rtt;
+        }
+    }
+
+    /// The link is gone: so is everything that depended on it.
+    pub(crate) fn disconnected(&mut self, turn: &mut Turn<'_, '_>, peer: &PeerId) {
+        self.links.forget(peer);
+        if self.neighbors.remove(peer).is_none() {
+            return;
+        }
+        let lost = self.parents.forget(peer);
+        self.children.forget(peer);
+        self.pending.retain(|(.., child)| child != peer);
+        self.holes.forget(peer, turn.cx.now);
+        self.join.forget(peer, turn.cx.now);
+        self.last_mapped = self.last_mapped.filter(|last| last != peer);
+        if !lost.is_empty() {
+            self.stats.reparented += u64::from(lost.len());
+            self.links.hurry(turn.cx.now);
+        }
+        self.check_drained(turn);
+    }
+
+    /// A neighbor subscribes, publishes, or no longer does.
+    pub(crate) fn on_interest(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: PeerId,
+        is_on: bool,
+        asks_for_others: bool,
+        record: Bytes,
+        rtt: Option<Duration>,
+    ) {
+        if !is_on {
+            self.disconnected(turn, &from);
+            return;
+        }
+        if !self.neighbors.contains_key(&from) {
+            if self.neighbors.len() >= turn.config.max_neighbors {
+                return;
+            }
+            self.neighbors.insert(from, Neighbor::new(rtt.unwrap_or(DEFAULT_RTT), record));
+            self.links.hurry(turn.cx.now);
+            if self.has_started() {
+                self.send_map(turn, from);
+            }
+        }
+        if asks_for_others {
+            self.tell_of_others(turn, from);
+        }
+    }
+
+    fn tell_of_others(&mut self, turn: &mut Turn<'_, '_>, to: PeerId) {
+        let subscribers = self.some_subscribers(turn, &to);
+        if !subscribers.is_empty() {
+            self.send_control(turn, to, Message::Subscribers { stream: self.alias, subscribers });
+        }
+    }
+
+    /// A few subscribers at random, for `asker`.
+    pub(crate) fn some_subscribers(&self, turn: &mut Turn<'_, '_>, asker: &PeerId) -> Vec<Subscriber> {
+        let connected = self.neighbors.iter().map(|(peer, neighbor)| (peer, &neighbor.record));
+        let mut known: Vec<Subscriber> = connected
+            .chain(self.subscribers.iter().filter(|(peer, _)| !self.neighbors.contains_key(peer)))
+            .filter(|(peer, record)| *peer != asker && !record.is_empty())
+            .map(|(peer, record)| Subscriber { peer: *peer, record: record.clone() })
+            .collect();
+        turn.cx.rng.shuffle(&mut known);
+        if self.is_active() && !turn.record.is_empty() {
+            known.insert(0, Subscriber { peer: turn.setup.peer, record: turn.record.clone() });
+        }
+        known.truncate(MAX_RECORDS);
+        known
+    }
+
+    /// Someone told of subscribers: something for the overlay, and perhaps links for us.
+    pub(crate) fn hear_subscribers(&mut self, turn: &mut Turn<'_, '_>, heard: Vec<Subscriber>) {
+        for Subscriber { peer, record } in heard {
+            if peer == turn.setup.peer || record.is_empty() {
+                continue;
+            }
+            turn.event(Event::SubscriberHeard { peer, record: record.clone() });
+            if self.subscribers.len() < MAX_SUBSCRIBERS || self.subscribers.contains_key(&peer) {
+                self.subscribers.insert(peer, record);
+            }
+        }
+    }
+
+    /// Our map as it stands.
+    fn map(&self, turn: &Turn<'_, '_>) -> Availability {
+        let held = self.window.iter().map(|(_, run)| run.is_complete());
+        let mut map = Availability::of(self.window.base(), held);
+        let now = turn.cx.now;
+        let flowing = self.flowing(now);
+        (map.free, map.home_free) = self.children.free(&self.room(turn.config), flowing);
+        map.is_complete = self.is_complete();
+        for slice in flowing.iter().filter(|_| !self.is_publisher()) {
+            if let Some((run, at)) = self.parents.get(slice).flowed
+                && run <= map.end()
+            {
+                map.stamps.push(SliceStamp { slice, run, age: now.since(at) });
+            }
+        }
+        map
+    }
+
+    /// Slices that we could serve: all of our own stream, else those that reach us unbroken.
+    fn flowing(&self, now: Time) -> BitSet {
+        match self.role {
+            Role::Publisher(_) if !self.has_ended() => BitSet::first(self.slices()),
+            Role::Subscriber => self.parents.flowing(now, self.patience().max(Duration::from_secs(1))),
+            _ => BitSet::EMPTY,
+        }
+    }
+
+    /// Whether we need nothing more of this stream from anyone.
+    fn is_complete(&self) -> bool {
+        self.is_publisher() && self.has_ended() || self.has_finished
+    }
+
+    fn send_map(&mut self, turn: &mut Turn<'_, '_>, to: PeerId) {
+        let map = self.map(turn);
+        self.send_urgent(turn, to, Message::Map { stream: self.alias, map });
+    }
+
+    /// One map to the neighbor whose turn it is, or to all (`multicastAvailabilitySendToAll`), and to those
+    /// that are owed one.
+    fn update_maps(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.cx.now;
+        self.expire(turn);
+        if self.has_drained {
+            self.next_map_at = Time::ZERO;
+            return;
+        }
+        self.next_map_at = now + turn.cx.rng.jitter(self.announcement.parameters.availability_update_period);
+        if !self.has_started() || self.neighbors.is_empty() {
+            return;
+        }
+        let to_all = turn.config.availability_send_to_all;
+        let in_turn = self.next_in_turn();
+        self.last_mapped = in_turn;
+        let map = self.map(turn);
+        let mut recipients = Vec::new();
+        for (peer, neighbor) in &mut self.neighbors {
+            if std::mem::take(&mut neighbor.owes_map) || to_all || in_turn == Some(*peer) {
+                recipients.push(*peer);
+            }
+        }
+        for peer in recipients {
+            self.send_urgent(turn, peer, Message::Map { stream: self.alias, map: map.clone() });
+        }
+    }
+
+    fn next_in_turn(&self) -> Option<PeerId> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let after = self.last_mapped.map_or(Unbounded, Excluded);
+        let mut later = self.neighbors.range((after, Unbounded));
+        later.next().or_else(|| self.neighbors.iter().next()).map(|(peer, _)| *peer)
+    }
+
+    /// Everyone should know soon: a slice began to flow, or we are complete.
+    fn owe_maps(&mut self, now: Time) {
+        for neighbor in self.neighbors.values_mut() {
+            neighbor.owes_map = true;
+        }
+        self.next_map_at = self.next_map_at.min(now + OWED_MAP_DELAY).max(Time::from_micros(1));
+    }
+
+    /// A neighbor's map came.
+    pub(crate) fn on_map(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, map: Availability) {
+        let now = turn.cx.now;
+        let Some(neighbor) = self.neighbors.get_mut(&from) else { return };
+        let claimed = map.end();
+        neighbor.map = Some((now, map));
+        if self.is_subscribed() && self.has_started() {
+            self.reach_claimed(turn, claimed);
+        }
+        if !self.parents.orphans().is_empty() {
+            self.links.hurry(now);
+        }
+        self.check_drained(turn);
+    }
+
+    /// Drops what left the window, and lets the player pass over what it will never get.
+    fn expire(&mut self, turn: &mut Turn<'_, '_>) {
+        let limits = self.limits(turn.config);
+        self.give_up(turn);
+        self.window.expire(turn.cx.now, &limits);
+        let base = self.window.base();
+        self.close_holes_below(base);
+        self.pending = self.pending.split_off(&(base, 0, PeerId::from_bytes([0; 32])));
+        self.children.prune(self.window.verified_end());
+    }
+
+    fn close_holes_below(&mut self, run: u64) {
+        for peer in self.holes.close_below(run) {
+            self.request_ended(&peer);
+        }
+    }
+
+    fn request_ended(&mut self, peer: &PeerId) {
+        if let Some(neighbor) = self.neighbors.get_mut(peer) {
+            neighbor.outstanding = neighbor.outstanding.saturating_sub(1);
+        }
+    }
+
+    fn check_drained(&mut self, turn: &mut Turn<'_, '_>) {
+        if !self.has_drained && self.is_complete() && self.neighbors.values().all(Neighbor::is_complete) {
+            self.has_drained = true;
+            turn.event(Event::Drained { stream: self.announcement.stream });
+        }
+    }
+
+    /// Whether anything here still names `peer`; law 5 asks.
+    pub(crate) fn mentions(&self, peer: &PeerId) -> bool {
+        self.neighbors.contains_key(peer)
+            || self.parents.slices.iter().any(|slice| {
+                slice.parent.is_some_and(|parent| parent.peer == *peer)
+                    || slice.asked.is_some_and(|asked| asked.peer == *peer)
+            })
+            || self.children.peers().any(|child| child == *peer)
+            || self.holes.mentions(peer)
+            || self.pending.iter().any(|(.., child)| child == peer)
+    }
+
+    /// Sizes of what strangers could grow, with their limits.
+    pub(crate) fn sizes(&self, config: &Config) -> Vec<(&'static str, usize, usize)> {
+        let waiting = self.neighbors.values().map(|n| n.waiting.len()).max().unwrap_or(0);
+        let outstanding = self.neighbors.values().map(|n| n.outstanding).max().unwrap_or(0);
+        vec![
+            ("neighbors", self.neighbors.len(), config.max_neighbors),
+            ("subscribers", self.subscribers.len(), MAX_SUBSCRIBERS),
+            ("runs", self.window.len(), config.max_runs),
+            ("holes", self.holes.len(), config.max_runs),
+            ("waiting", waiting, config.max_waiting),
+            ("outstanding", outstanding, config.max_requests),
+            ("pending", self.pending.len(), pull::MAX_PENDING),
+            ("children", self.children.total(), self.slices() as usize * config.push_neighbor_limit),
+        ]
+    }
+}

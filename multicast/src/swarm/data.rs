@@ -1,0 +1,480 @@
+//! Runs and fragments as they arrive: checked, kept, moved on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{Delivery, PeerId, Priority, Time};
+
+use super::{Role, Swarm, Turn};
+use crate::player::Played;
+use crate::{Event, Manifest, Message, PieceEntry};
+
+/// A pushed fragment that could not be sent for this long is left to be pulled.
+const PUSH_LIFETIME: Duration = Duration::from_millis(1_000);
+/// A gap inside a run waits this long for reordered datagrams before it is told.
+const REORDER_PATIENCE: Duration = Duration::from_millis(8);
+/// Below this time for one run at the upload budget, whole runs go to one child after another (spec MC-13).
+const TRAIN_TIME: Duration = Duration::from_millis(2);
+
+impl Swarm {
+    /// A manifest came: if it is authentic, so is every fragment that matches it.
+    pub(crate) fn on_manifest(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: PeerId,
+        manifest: Arc<Manifest>,
+        is_repair: bool,
+    ) {
+        let length = stratus_core::Wire::wire_len(&*manifest) - manifest.inline_len();
+        self.stats.manifests_received_bytes += length as u64;
+        let run = manifest.run;
+        if !self.takes(run) {
+            return;
+        }
+        if let Some(place) = self.window.get(run)
+            && place.manifest.is_some()
+        {
+            self.count_duplicate(manifest.inline_len(), is_repair);
+            return;
+        }
+        if !manifest.is_authentic(turn.cx.verify, &self.announcement.stream) {
+            self.misbehaved(turn, from, "a manifest that the stream's key did not sign");
+            return;
+        }
+        self.accept_manifest(turn, from, &manifest, is_repair);
+        let arrived = self.take_waiting(turn, &manifest, is_repair);
+        self.relay_run(turn, &from, &manifest, &arrived, is_repair);
+        self.note_gaps(turn, &from, run);
+        self.completed(turn, run);
+        self.play(turn);
+    }
+
+    /// Whether a run is of use: we receive, have begun, and it is not behind us.
+    fn takes(&self, run: u64) -> bool {
+        self.is_subscribed() && self.has_started() && run >= self.window.base()
+    }
+
+    fn accept_manifest(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: PeerId,
+        manifest: &Arc<Manifest>,
+        is_repair: bool,
+    ) {
+        let run = manifest.run;
+        self.reach(turn, run);
+        self.window.insert_manifest(manifest.clone());
+        // Every run of a stream has about the same fragments; the last of a message is shorter.
+        self.rate.note(manifest, manifest.inline_len() + hashed_len(manifest, turn.config.fragment_size));
+        self.count_inline(manifest, is_repair);
+        if is_repair && let Some(place) = self.window.get_mut(run) {
+            place.is_repaired = true;
+        }
+        if !is_repair {
+            self.note_push(turn.cx.now, &from, run);
+        }
+    }
+
+    fn count_inline(&mut self, manifest: &Manifest, is_repair: bool) {
+        for piece in &manifest.pieces {
+            if let PieceEntry::Inline { payload, .. } = piece {
+                self.path(is_repair).count(payload.len());
+            }
+        }
+    }
+
+    fn path(&mut self, is_repair: bool) -> &mut crate::Path {
+        if is_repair { &mut self.stats.requested_from_peers } else { &mut self.stats.pushed_from_peers }
+    }
+
+    fn count_duplicate(&mut self, payload: usize, is_repair: bool) {
+        if payload > 0 {
+            self.path(is_repair).count(payload);
+            self.stats.duplicates.count(payload);
+        }
+    }
+
+    /// Makes places up to `run`, a hole in each.
+    pub(super) fn reach(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
+        let limits = self.limits(turn.config);
+        let now = turn.cx.now;
+        for new in self.window.reach(run, now, &limits) {
+            let check_at = now + self.first_check(turn, new);
+            self.holes.open(new, check_at);
+        }
+        self.close_holes_below(self.window.base());
+    }
+
+    /// Checks the fragments that waited for this manifest, keeps the good ones, and gives back which came.
+    fn take_waiting(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        manifest: &Arc<Manifest>,
+        manifest_is_repair: bool,
+    ) -> Vec<(u32, Bytes)> {
+        let mut arrived = Vec::new();
+        let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
+        for peer in peers {
+            let Some(neighbor) = self.neighbors.get_mut(&peer) else { continue };
+            for (position, payload, is_repair) in neighbor.take_waiting(manifest.run) {
+                if self.accept_payload(turn, peer, manifest, position, &payload, is_repair) {
+                    // Only what was pushed as a whole is pushed on; see `relay_run`.
+                    if is_repair == manifest_is_repair {
+                        arrived.push((position, payload));
+                    }
+                }
+            }
+        }
+        arrived.sort_unstable_by_key(|(position, _)| *position);
+        arrived
+    }
+
+    /// Checks one payload against its verified manifest and keeps it; says whether it was good and missing.
+    fn accept_payload(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: PeerId,
+        manifest: &Manifest,
+        position: u32,
+        payload: &Bytes,
+        is_repair: bool,
+    ) -> bool {
+        let run = manifest.run;
+        let digest = match manifest.pieces.get(position as usize) {
+            Some(PieceEntry::Hashed { digest, .. }) => digest,
+            Some(PieceEntry::Inline { .. }) => {
+                self.count_duplicate(payload.len(), is_repair);
+                return false;
+            }
+            None => {
+                self.misbehaved(turn, from, "a fragment that its run does not have");
+                return false;
+            }
+        };
+        let place = self.window.get_mut(run).expect("a verified manifest has its place");
+        if place.payload(position).is_some() {
+            self.count_duplicate(payload.len(), is_repair);
+            return false;
+        }
+        if turn.cx.verify.digest(payload) != *digest {
+            self.misbehaved(turn, from, "a fragment that fails its verified manifest");
+            return false;
+        }
+        place.is_repaired |= is_repair;
+        self.window.insert_payload(run, position, payload.clone());
+        self.path(is_repair).count(payload.len());
+        true
+    }
+
+    /// A fragment came: kept and moved on if its manifest is known, else it waits, unrelayed (spec MC-7).
+    pub(crate) fn on_fragment(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: PeerId,
+        run: u64,
+        position: u32,
+        payload: Bytes,
+        is_repair: bool,
+    ) {
+        if !self.takes(run) {
+            return;
+        }
+        if !is_repair {
+            self.note_push(turn.cx.now, &from, run);
+        }
+        let manifest = self.window.get(run).and_then(|place| place.manifest.clone());
+        let Some(manifest) = manifest else {
+            self.let_wait(turn, &from, run, position, payload, is_repair);
+            return;
+        };
+        if !self.accept_payload(turn, from, &manifest, position, &payload, is_repair) {
+            return;
+        }
+        self.relay_fragment(turn, &from, run, position, &payload, is_repair);
+        self.note_gaps(turn, &from, run);
+        self.completed(turn, run);
+        self.play(turn);
+    }
+
+    fn let_wait(
+        &mut self,
+        turn: &Turn<'_, '_>,
+        from: &PeerId,
+        run: u64,
+        position: u32,
+        payload: Bytes,
+        is_repair: bool,
+    ) {
+        let Some(neighbor) = self.neighbors.get_mut(from) else { return };
+        if neighbor.waiting.len() >= turn.config.max_waiting {
+            neighbor.waiting.pop_first();
+        }
+        neighbor.waiting.insert((run, position), (payload, is_repair));
+    }
+
+    /// Something was pushed by the parent of its slice: it is alive.
+    fn note_push(&mut self, now: Time, from: &PeerId, run: u64) {
+        let slice = self.slice_of(run);
+        let slice = self.parents.get_mut(slice);
+        if slice.parent.is_some_and(|parent| parent.peer == *from) {
+            slice.heard_at = now;
+        }
+    }
+
+    /// Moves a run's manifest and the fragments that came with it on to the children of its slice.
+    ///
+    /// What was pulled is not pushed on: a child notices its gap as we noticed ours, and asks us. It would
+    /// otherwise come twice.
+    fn relay_run(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: &PeerId,
+        manifest: &Arc<Manifest>,
+        arrived: &[(u32, Bytes)],
+        is_repair: bool,
+    ) {
+        if is_repair {
+            self.serve_pending(turn, manifest.run);
+            return;
+        }
+        let children = self.targets(manifest.run, from);
+        self.push_run(turn, &children, manifest, arrived);
+    }
+
+    pub(super) fn targets(&self, run: u64, except: &PeerId) -> Vec<PeerId> {
+        self.children.targets(self.slice_of(run), run).filter(|child| child != except).collect()
+    }
+
+    /// Pushes a run: by trains, child after child with the manifest last, where the upload is quick; else the
+    /// manifest first and fragment by fragment over the children, so that they can move it on at once.
+    pub(super) fn push_run(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        children: &[PeerId],
+        manifest: &Arc<Manifest>,
+        payloads: &[(u32, Bytes)],
+    ) {
+        if self.sends_trains(turn, manifest) {
+            for child in children {
+                for (position, payload) in payloads {
+                    self.push_fragment(turn, *child, manifest.run, *position, payload);
+                }
+                self.push_manifest(turn, *child, manifest, Priority::Push);
+            }
+            return;
+        }
+        for child in children {
+            self.push_manifest(turn, *child, manifest, Priority::Urgent);
+        }
+        for (position, payload) in payloads {
+            for child in children {
+                self.push_fragment(turn, *child, manifest.run, *position, payload);
+            }
+        }
+    }
+
+    fn sends_trains(&self, turn: &Turn<'_, '_>, manifest: &Manifest) -> bool {
+        let bytes = manifest.pieces.len() as u64 * 1_200;
+        turn.config
+            .upload
+            .is_none_or(|upload| bytes * 1_000_000 / upload.max(1) < TRAIN_TIME.as_micros() as u64)
+    }
+
+    fn push_manifest(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        to: PeerId,
+        manifest: &Arc<Manifest>,
+        priority: Priority,
+    ) {
+        for piece in &manifest.pieces {
+            if let PieceEntry::Inline { payload, .. } = piece {
+                self.stats.pushed_to_peers.count(payload.len());
+            }
+        }
+        let how = Delivery::live(turn.cx.now, PUSH_LIFETIME, priority);
+        let message = Message::Manifest { stream: self.alias, is_repair: false, manifest: manifest.clone() };
+        self.send(turn, to, message, how);
+    }
+
+    fn push_fragment(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        to: PeerId,
+        run: u64,
+        position: u32,
+        payload: &Bytes,
+    ) {
+        self.stats.pushed_to_peers.count(payload.len());
+        let how = Delivery::live(turn.cx.now, PUSH_LIFETIME, Priority::Push);
+        let payload = payload.clone();
+        let message = Message::Fragment { stream: self.alias, is_repair: false, run, position, payload };
+        self.send(turn, to, message, how);
+    }
+
+    fn relay_fragment(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: &PeerId,
+        run: u64,
+        position: u32,
+        payload: &Bytes,
+        is_repair: bool,
+    ) {
+        if is_repair {
+            self.serve_pending(turn, run);
+            return;
+        }
+        for child in self.targets(run, from) {
+            self.push_fragment(turn, child, run, position, payload);
+        }
+    }
+
+    /// Later runs of a slice, or later fragments of a run, came from the parent: what it skipped was lost on
+    /// the way, and it is told at once (spec MC-12).
+    fn note_gaps(&mut self, turn: &Turn<'_, '_>, from: &PeerId, run: u64) {
+        let slice = self.slice_of(run);
+        if !self.parents.get(slice).expects(from, run) {
+            return;
+        }
+        let slices = u64::from(self.slices());
+        let first = self.parents.get(slice).parent.map_or(u64::MAX, |parent| parent.from_run);
+        let now = turn.cx.now;
+        for (hole_run, hole) in self.holes.below(run) {
+            let is_same_slice = hole_run % slices == u64::from(slice) && hole_run >= first;
+            if is_same_slice && hole.attempts == 0 && hole.prefer.is_none() {
+                hole.prefer = Some(*from);
+                hole.check_at = now;
+            }
+        }
+        let place = self.window.get(run).expect("something of the run just came");
+        let highest = place.held().iter().last();
+        let has_gap = highest.is_some_and(|high| place.missing().iter().any(|low| low < high));
+        if has_gap
+            && let Some(hole) = self.holes.get_mut(run)
+            && hole.attempts == 0
+        {
+            hole.prefer = Some(*from);
+            hole.check_at = hole.check_at.min(now + REORDER_PATIENCE);
+        }
+    }
+
+    /// Closes the hole of a run that is whole, and notes that its slice flows.
+    fn completed(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
+        let now = turn.cx.now;
+        let Some(place) = self.window.get_mut(run) else { return };
+        if !place.is_complete() {
+            return;
+        }
+        let is_repaired = place.is_repaired;
+        let published_at = place.manifest.as_ref().map_or(Duration::ZERO, |manifest| manifest.published_at);
+        if let Some(asked) = self.holes.close(run).and_then(|hole| hole.asked) {
+            self.request_ended(&asked);
+        }
+        if is_repaired {
+            return;
+        }
+        let slice = self.slice_of(run);
+        let did_flow = self.flowing(now).contains(slice);
+        let lag = now.as_micros() as i64 - published_at.as_micros() as i64;
+        self.parents.get_mut(slice).flowed_at(run, now, lag);
+        if !did_flow && self.flowing(now).contains(slice) {
+            self.owe_maps(now);
+        }
+    }
+
+    /// Gives the application what is whole and next.
+    pub(super) fn play(&mut self, turn: &mut Turn<'_, '_>) {
+        let Some(player) = &mut self.player else { return };
+        let mut played = Vec::new();
+        player.play(&self.window, &mut played);
+        if let Some(end) = &self.announcement.end
+            && !self.has_finished
+            && player.is_at(end.runs)
+        {
+            player.finish(end.fragments, &mut played);
+            self.has_finished = true;
+        }
+        let has_finished = self.has_finished;
+        self.report(turn, played);
+        if has_finished && !self.holes.is_empty() {
+            self.holes.clear();
+            self.neighbors.values_mut().for_each(|neighbor| neighbor.outstanding = 0);
+        }
+    }
+
+    fn report(&mut self, turn: &mut Turn<'_, '_>, played: Vec<Played>) {
+        let stream = self.announcement.stream;
+        for item in played {
+            match item {
+                Played::Message(message) => {
+                    self.stats.messages_delivered += 1;
+                    turn.event(Event::Message { stream, message });
+                }
+                Played::Gap { first_index, count } => {
+                    self.stats.fragments_given_up += count;
+                    turn.event(Event::Gap { stream, first_index, count });
+                }
+            }
+        }
+        if self.has_finished && !self.has_told_end {
+            self.has_told_end = true;
+            turn.event(Event::PlayEnd { stream });
+            self.owe_maps(turn.cx.now);
+            self.check_drained(turn);
+        }
+    }
+
+    /// Passes over what the window has closed on, and stops seeking the rest of those messages (spec MC-10).
+    pub(super) fn give_up(&mut self, turn: &mut Turn<'_, '_>) {
+        let window = self.announcement.parameters.window_duration;
+        let horizon = turn.cx.now - window;
+        let Some(player) = &mut self.player else { return };
+        if horizon == Time::ZERO || !player.give_up(&self.window, horizon) {
+            return;
+        }
+        self.abandon_rest();
+        self.play(turn);
+    }
+
+    /// While the player skips, runs without a start are of no use to it; nothing more of them is asked.
+    fn abandon_rest(&mut self) {
+        let Some(player) = &self.player else { return };
+        let (mut run, is_skipping) = (player.run(), player.is_skipping());
+        self.close_holes_below(run);
+        if !is_skipping {
+            return;
+        }
+        while let Some(place) = self.window.get_mut(run)
+            && let Some(manifest) = &place.manifest
+            && manifest.pieces.iter().all(|piece| !piece.flags().is_start)
+        {
+            place.is_abandoned = true;
+            if let Some(asked) = self.holes.close(run).and_then(|hole| hole.asked) {
+                self.request_ended(&asked);
+            }
+            run += 1;
+        }
+    }
+
+    /// The signed end became known: every run up to it exists.
+    pub(crate) fn on_end(&mut self, turn: &mut Turn<'_, '_>) {
+        let Some(end) = self.announcement.end else { return };
+        if !matches!(self.role, Role::Subscriber) || !self.has_started() {
+            return;
+        }
+        if let Some(last) = end.runs.checked_sub(1)
+            && last >= self.window.base()
+        {
+            self.reach(turn, last);
+        }
+        self.window.confirm(end.runs);
+        self.play(turn);
+    }
+}
+
+fn hashed_len(manifest: &Manifest, fragment_size: usize) -> usize {
+    let hashed = |piece: &&PieceEntry| matches!(piece, PieceEntry::Hashed { .. });
+    manifest.pieces.iter().filter(hashed).count() * fragment_size
+}

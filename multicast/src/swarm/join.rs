@@ -1,0 +1,223 @@
+//! A newcomer's first moment: one neighbor gives it the newest key frame and all since (spec MC-14).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{Delivery, PeerId, Priority, Time};
+
+use super::{Role, Swarm, Turn};
+use crate::message::{Start, StartAnswer};
+use crate::player::Player;
+use crate::{Message, PieceEntry};
+
+/// The first pieces are worth sending even if the uplink needs seconds for them.
+const START_LIFETIME: Duration = Duration::from_secs(4);
+/// With nobody left to ask, ask everyone again after this.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Looking for a place to start.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Join {
+    asked: Option<(PeerId, Time)>,
+    tried: Vec<PeerId>,
+    not_before: Time,
+    served_in: Option<Time>,
+    served: u32,
+}
+
+impl Join {
+    pub(super) fn forget(&mut self, peer: &PeerId, now: Time) {
+        self.tried.retain(|tried| tried != peer);
+        if self.asked.is_some_and(|(asked, _)| asked == *peer) {
+            self.asked = None;
+            self.not_before = now;
+        }
+    }
+
+    /// Whether one more start may be served in this second.
+    fn admit(&mut self, now: Time, most: u32) -> bool {
+        if self.served_in.is_none_or(|since| now.since(since) >= Duration::from_secs(1)) {
+            self.served_in = Some(now);
+            self.served = 0;
+        }
+        self.served += 1;
+        self.served <= most
+    }
+}
+
+impl Swarm {
+    /// We want this stream: everyone connected is told, and a start is sought.
+    pub(crate) fn subscribe(&mut self, turn: &mut Turn<'_, '_>, connected: &[PeerId]) {
+        if self.is_active() {
+            return;
+        }
+        self.role = Role::Subscriber;
+        self.tell_interest(turn, connected);
+        self.links.begin(turn.cx.now);
+        self.next_map_at = turn.cx.now + self.announcement.parameters.availability_update_period;
+    }
+
+    /// Tells neighbors, interested themselves or not, that we take part.
+    pub(crate) fn tell_interest(&mut self, turn: &mut Turn<'_, '_>, connected: &[PeerId]) {
+        for peer in connected {
+            let message = Message::Interest {
+                stream: self.alias,
+                is_on: self.is_active(),
+                asks_for_others: false,
+                record: turn.record.clone(),
+            };
+            self.stats.control_sent_bytes += stratus_core::Wire::wire_len(&message) as u64;
+            turn.out.push(crate::Output::Send { to: *peer, message, how: Delivery::Control });
+        }
+    }
+
+    /// We no longer want it; what depends on us is told.
+    pub(crate) fn unsubscribe(&mut self, turn: &mut Turn<'_, '_>, connected: &[PeerId]) {
+        if !self.is_subscribed() {
+            return;
+        }
+        self.role = Role::Idle;
+        self.tell_interest(turn, connected);
+        self.links.release_all(turn);
+        let (announcement, stats) = (self.announcement.clone(), self.stats);
+        let neighbors = std::mem::take(&mut self.neighbors);
+        let subscribers = std::mem::take(&mut self.subscribers);
+        *self = Self::new(announcement, Role::Idle, turn.setup);
+        self.stats = stats;
+        self.subscribers = subscribers;
+        self.neighbors = neighbors;
+        self.neighbors.values_mut().for_each(|neighbor| neighbor.outstanding = 0);
+    }
+
+    /// Asks someone for a start, if we need one and nobody is asked.
+    pub(super) fn seek_start(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.cx.now;
+        if self.has_started() || !self.is_subscribed() || self.neighbors.is_empty() {
+            return;
+        }
+        if let Some((asked, at)) = self.join.asked {
+            let rtt = self.neighbors.get(&asked).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
+            if now.since(at) < rtt * 2 + RETRY {
+                return;
+            }
+            self.join.tried.push(asked);
+            self.join.asked = None;
+        }
+        if now < self.join.not_before {
+            return;
+        }
+        match self.start_candidate(turn) {
+            Some(peer) => {
+                self.join.asked = Some((peer, now));
+                self.send_control(turn, peer, Message::Start { stream: self.alias });
+            }
+            None => {
+                self.join.tried.clear();
+                self.join.not_before = now + turn.cx.rng.jitter(RETRY);
+            }
+        }
+    }
+
+    /// Whoever shows runs, the nearest first; then the publisher; then anyone.
+    fn start_candidate(&self, turn: &mut Turn<'_, '_>) -> Option<PeerId> {
+        let candidates = self.neighbors.iter().filter(|(peer, _)| !self.join.tried.contains(peer));
+        let rank = |peer: &PeerId, shows_runs: bool| match () {
+            () if shows_runs => 0,
+            () if *peer == self.announcement.publisher => 1,
+            () => 2,
+        };
+        candidates
+            .map(|(peer, neighbor)| {
+                let shows_runs = neighbor.map.as_ref().is_some_and(|(_, map)| map.end() > map.base());
+                (rank(peer, shows_runs), neighbor.rtt, turn.cx.rng.next_u64(), *peer)
+            })
+            .min()
+            .map(|(.., peer)| peer)
+    }
+
+    /// A newcomer asks for a place to start.
+    pub(crate) fn on_start(&mut self, turn: &mut Turn<'_, '_>, from: PeerId) {
+        if !self.neighbors.contains_key(&from) {
+            return;
+        }
+        let start = self.offer_start(turn);
+        self.send_control(turn, from, Message::StartAnswer(StartAnswer { stream: self.alias, start }));
+        if let Start::Offered { from: first, next } = start {
+            for run in first..next {
+                self.send_start_run(turn, from, run);
+            }
+        }
+    }
+
+    fn offer_start(&mut self, turn: &Turn<'_, '_>) -> Start {
+        if !self.has_started() {
+            return Start::Refused;
+        }
+        let next = self.window.verified_end();
+        let from = self.window.newest_key().unwrap_or(next);
+        let is_whole = self.window.get(from).is_some_and(|run| run.manifest.is_some());
+        if from < next && (!is_whole || !self.join.admit(turn.cx.now, turn.config.max_starts_per_second)) {
+            return Start::Refused;
+        }
+        if from == next && !self.is_publisher() && self.window.len() > 0 {
+            // No key frame here: someone else may have one.
+            return Start::Refused;
+        }
+        Start::Offered { from, next }
+    }
+
+    fn send_start_run(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, run: u64) {
+        let Some(place) = self.window.get(run) else { return };
+        let Some(manifest) = place.manifest.clone() else { return };
+        let payloads: Vec<(u32, Bytes)> = (place.held().iter())
+            .filter(|&position| matches!(manifest.pieces[position as usize], PieceEntry::Hashed { .. }))
+            .filter_map(|position| place.payload(position).map(|payload| (position, payload.clone())))
+            .collect();
+        let how = Delivery::live(turn.cx.now, START_LIFETIME, Priority::Repair);
+        for piece in &manifest.pieces {
+            if let PieceEntry::Inline { payload, .. } = piece {
+                self.stats.requested_by_peers.count(payload.len());
+            }
+        }
+        let message = Message::Manifest { stream: self.alias, is_repair: true, manifest };
+        self.send(turn, to, message, how);
+        for (position, payload) in payloads {
+            self.repair(turn, to, run, position, payload, START_LIFETIME);
+        }
+    }
+
+    /// Our request for a start is answered.
+    pub(crate) fn on_start_answer(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, start: Start) {
+        if self.has_started() || self.join.asked.is_none_or(|(asked, _)| asked != from) {
+            return;
+        }
+        self.join.asked = None;
+        match start {
+            Start::Refused => {
+                self.join.tried.push(from);
+                self.seek_start(turn);
+            }
+            Start::Offered { from: first, next } => self.begin_at(turn, from, first, next),
+        }
+    }
+
+    fn begin_at(&mut self, turn: &mut Turn<'_, '_>, giver: PeerId, first: u64, next: u64) {
+        let now = turn.cx.now;
+        self.window.restart(first);
+        self.player = Some(Player::new(first, turn.config.max_message));
+        let most = first.saturating_add(turn.config.max_runs as u64 / 2);
+        if let Some(last) = next.min(most).checked_sub(1)
+            && last >= first
+        {
+            self.reach(turn, last);
+            let rtt = self.neighbors.get(&giver).map_or(super::DEFAULT_RTT, |neighbor| neighbor.rtt);
+            // They are on their way; the giver's uplink may need a while.
+            for (_, hole) in self.holes.below(next) {
+                hole.check_at = now + rtt * 2 + Duration::from_millis(400);
+            }
+        }
+        self.on_end(turn);
+        self.links.hurry(now);
+        self.owe_maps(now);
+    }
+}

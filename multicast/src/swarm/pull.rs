@@ -1,0 +1,269 @@
+//! Pull: what push did not bring is asked for, from the best holder, until it comes or the window closes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{BitSet, Delivery, PeerId, Priority, Time};
+
+use super::{Swarm, Turn};
+use crate::message::{MAX_WANTS, Want};
+use crate::neighbor::Neighbor;
+use crate::{Message, PieceEntry};
+
+/// Most requests of children that wait for what we are missing ourselves.
+pub(super) const MAX_PENDING: usize = 1_024;
+/// A repair that could not be sent for this long is asked elsewhere anyway.
+const REPAIR_LIFETIME: Duration = Duration::from_millis(700);
+/// With nobody left to ask, ask again after this.
+const RETRY: Duration = Duration::from_millis(60);
+/// Runs known only from a neighbor's claim are made places for, at most this far ahead.
+const MAX_CLAIMED_AHEAD: u64 = 64;
+
+/// How good a source is, best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Holder {
+    /// It pushes us this slice and left a gap in it.
+    Pusher,
+    /// Its map says so.
+    Told,
+    /// Its map is older than the run, or there is none; it probably has it.
+    Likely,
+    /// The publisher has everything, and everyone's last resort.
+    Publisher,
+}
+
+impl Swarm {
+    /// How long a new run may take before it is pulled.
+    pub(super) fn first_check(&self, turn: &mut Turn<'_, '_>, run: u64) -> Duration {
+        let slice = self.parents.get(self.slice_of(run));
+        let fetch = self.announcement.parameters.fetch_period;
+        let is_expected = slice.parent.is_some_and(|parent| parent.until.is_none_or(|until| run < until));
+        if is_expected || slice.asked.is_some() { fetch } else { turn.cx.rng.jitter(fetch / 2) }
+    }
+
+    /// A neighbor claims runs that we know nothing of: so much of it is believed that we ask.
+    pub(super) fn reach_claimed(&mut self, turn: &mut Turn<'_, '_>, claimed_end: u64) {
+        let most = self.window.verified_end().saturating_add(MAX_CLAIMED_AHEAD);
+        let end = claimed_end.min(most);
+        if let Some(last) = end.checked_sub(1)
+            && last >= self.window.base()
+        {
+            self.reach(turn, last);
+        }
+    }
+
+    /// Acts on every hole that is due: one request per neighbor for all that is asked of it.
+    pub(super) fn pull(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.cx.now;
+        let mut requests: BTreeMap<PeerId, Vec<Want>> = BTreeMap::new();
+        for run in self.holes.due(now) {
+            let Some(want) = self.want(run) else {
+                if let Some(asked) = self.holes.close(run).and_then(|hole| hole.asked) {
+                    self.request_ended(&asked);
+                }
+                continue;
+            };
+            self.give_up_on_asked(run);
+            match self.best_holder(turn, run) {
+                Some(peer) => {
+                    self.note_asked(now, run, peer);
+                    requests.entry(peer).or_default().push(want);
+                }
+                None => self.retry_later(turn, run),
+            }
+        }
+        for (peer, wants) in requests {
+            self.stats.pulls_sent += wants.len() as u64;
+            for wants in wants.chunks(MAX_WANTS) {
+                let message = Message::Pull { stream: self.alias, wants: wants.to_vec() };
+                self.send_urgent(turn, peer, message);
+            }
+        }
+    }
+
+    /// What is missing of `run`, if it is still worth asking for.
+    fn want(&self, run: u64) -> Option<Want> {
+        let place = self.window.get(run)?;
+        if place.is_abandoned || place.is_complete() {
+            return None;
+        }
+        Some(Want { run, manifest: place.manifest.is_none(), positions: place.missing() })
+    }
+
+    /// Whoever was asked for `run` did not answer in time.
+    fn give_up_on_asked(&mut self, run: u64) {
+        let Some(hole) = self.holes.get_mut(run) else { return };
+        if let Some(asked) = hole.asked.take() {
+            hole.note_tried(asked);
+            self.request_ended(&asked);
+        }
+    }
+
+    fn best_holder(&self, turn: &mut Turn<'_, '_>, run: u64) -> Option<PeerId> {
+        let hole = self.holes.get(run)?;
+        let mut best: Option<((Holder, usize, Duration, u64), PeerId)> = None;
+        for (peer, neighbor) in &self.neighbors {
+            if hole.was_tried(peer) || neighbor.outstanding >= turn.config.max_requests {
+                continue;
+            }
+            let Some(holder) = self.judge_holder(turn.cx.now, run, peer, neighbor) else { continue };
+            let rank = (holder, neighbor.outstanding / 4, neighbor.rtt, turn.cx.rng.next_u64());
+            if best.is_none_or(|(least, _)| rank < least) {
+                best = Some((rank, *peer));
+            }
+        }
+        best.map(|(_, peer)| peer)
+    }
+
+    fn judge_holder(&self, now: Time, run: u64, peer: &PeerId, neighbor: &Neighbor) -> Option<Holder> {
+        let hole = self.holes.get(run)?;
+        if hole.prefer == Some(*peer) && hole.attempts == 0 {
+            return Some(Holder::Pusher);
+        }
+        if *peer == self.announcement.publisher {
+            return Some(Holder::Publisher);
+        }
+        let (at, map) = neighbor.map.as_ref()?;
+        if map.holds(run) {
+            return Some(Holder::Told);
+        }
+        // A hole below its newest run, told lately, is a hole indeed.
+        let reach = map.end() + self.rate.runs_in(now.since(*at));
+        let is_likely = run >= map.end() && run < reach || map.base() <= run && now.since(*at) > RETRY * 8;
+        (is_likely && map.end() > 0).then_some(Holder::Likely)
+    }
+
+    fn note_asked(&mut self, now: Time, run: u64, peer: PeerId) {
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        neighbor.outstanding += 1;
+        let rtt = neighbor.rtt;
+        let Some(hole) = self.holes.get_mut(run) else { return };
+        // Half a round trip more than the answer takes, and more each time: the sender may be busy.
+        let patience = rtt * 3 / 2 + Duration::from_millis(25) * (1 + hole.attempts.min(8));
+        hole.asked = Some(peer);
+        hole.attempts += 1;
+        hole.check_at = now + patience;
+    }
+
+    fn retry_later(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
+        let check_at = turn.cx.now + turn.cx.rng.jitter(RETRY);
+        if let Some(hole) = self.holes.get_mut(run) {
+            hole.start_over();
+            hole.check_at = check_at;
+        }
+    }
+
+    /// Someone cannot give us what we asked: ask elsewhere at once.
+    pub(crate) fn on_refuse(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, runs: &[u64]) {
+        let now = turn.cx.now;
+        for run in runs {
+            let Some(hole) = self.holes.get_mut(*run) else { continue };
+            if hole.asked == Some(from) {
+                hole.asked = None;
+                hole.note_tried(from);
+                hole.check_at = now;
+                self.request_ended(&from);
+            }
+        }
+    }
+
+    /// A neighbor asks for runs: what is here goes at once; what is not is refused, except to a child that
+    /// waits for what we are waiting for ourselves.
+    pub(crate) fn on_pull(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, wants: &[Want]) {
+        if !self.neighbors.contains_key(&from) {
+            return;
+        }
+        let mut refused = Vec::new();
+        for want in wants {
+            let is_served = self.serve(turn, from, want);
+            if !is_served && !self.keep_pending(&from, want) {
+                refused.push(want.run);
+            }
+        }
+        if !refused.is_empty() {
+            self.stats.refusals_sent += refused.len() as u64;
+            self.send_urgent(turn, from, Message::Refuse { stream: self.alias, runs: refused });
+        }
+    }
+
+    /// Sends what we hold of a wanted run; says whether there was anything.
+    fn serve(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, want: &Want) -> bool {
+        let Some(place) = self.window.get(want.run) else { return false };
+        let Some(manifest) = place.manifest.clone() else { return false };
+        let payloads: Vec<(u32, Bytes)> = (want.positions.intersection(place.held()).iter())
+            .filter(|&position| matches!(manifest.pieces[position as usize], PieceEntry::Hashed { .. }))
+            .filter_map(|position| place.payload(position).map(|payload| (position, payload.clone())))
+            .collect();
+        if payloads.is_empty() && !want.manifest {
+            return false;
+        }
+        if want.manifest {
+            let how = Delivery::live(turn.cx.now, REPAIR_LIFETIME, Priority::Repair);
+            for piece in &manifest.pieces {
+                if let PieceEntry::Inline { payload, .. } = piece {
+                    self.stats.requested_by_peers.count(payload.len());
+                }
+            }
+            let message = Message::Manifest { stream: self.alias, is_repair: true, manifest };
+            self.send(turn, to, message, how);
+        }
+        for (position, payload) in payloads {
+            self.repair(turn, to, want.run, position, payload, REPAIR_LIFETIME);
+        }
+        true
+    }
+
+    pub(super) fn repair(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        to: PeerId,
+        run: u64,
+        position: u32,
+        payload: Bytes,
+        lifetime: Duration,
+    ) {
+        self.stats.requested_by_peers.count(payload.len());
+        let how = Delivery::live(turn.cx.now, lifetime, Priority::Repair);
+        let message = Message::Fragment { stream: self.alias, is_repair: true, run, position, payload };
+        self.send(turn, to, message, how);
+    }
+
+    /// Remembers a child's request for what has not reached us either; says whether it waits.
+    fn keep_pending(&mut self, child: &PeerId, want: &Want) -> bool {
+        let is_ours = self.children.has(self.slice_of(want.run), child);
+        let is_coming = self.holes.get(want.run).is_some();
+        if !is_ours || !is_coming || self.pending.len() + want.positions.len() as usize > MAX_PENDING {
+            return false;
+        }
+        for position in want.positions.iter() {
+            self.pending.insert((want.run, position, *child));
+        }
+        true
+    }
+
+    /// Something of `run` came by repair: the children that wait for it get it.
+    pub(super) fn serve_pending(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
+        let nobody = PeerId::from_bytes([0; 32]);
+        let waiting: Vec<_> = self.pending.range((run, 0, nobody)..(run + 1, 0, nobody)).copied().collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let Some(place) = self.window.get(run) else { return };
+        let Some(manifest) = &place.manifest else { return };
+        let known = BitSet::first(manifest.pieces.len() as u32);
+        let mut served: BTreeMap<PeerId, BitSet> = BTreeMap::new();
+        for (_, position, child) in waiting {
+            if place.payload(position).is_some() || !known.contains(position) {
+                served.entry(child).or_default().insert(position);
+            }
+        }
+        for (child, positions) in served {
+            for position in positions.iter() {
+                self.pending.remove(&(run, position, child));
+            }
+            let is_first = positions.iter().any(|position| position >= known.len());
+            self.serve(turn, child, &Want { run, manifest: is_first, positions });
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! Push: who asks whom for which slice, who is served, and when that changes (spec MC-8).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{BitSet, PeerId, Time};
+
+use super::{Swarm, Turn};
+use crate::children::{Room, Verdict};
+use crate::message::{PushAnswer, PushRequest, PushStop};
+use crate::neighbor::Neighbor;
+use crate::parents::{Asked, Parent};
+use crate::{Message, PieceEntry};
+
+/// Someone who refused a slice is not asked for it again for about this long.
+const REFUSAL_MEMORY: Duration = Duration::from_millis(700);
+/// Someone who fell silent, or let us go, is not asked for about this long.
+const SILENCE_MEMORY: Duration = Duration::from_secs(4);
+/// Notice given to a child that must look elsewhere.
+const NOTICE: Duration = Duration::from_millis(600);
+/// A question without an answer is dropped after this and two round trips.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(200);
+/// A stamp older than this shows a slice that does not flow.
+const STAMP_AGE: Duration = Duration::from_millis(1_500);
+/// A quicker parent must be quicker by this much: a change costs messages.
+const QUICKER_BY: Duration = Duration::from_millis(8);
+/// A parent is kept at least this long before a quicker one is looked for.
+const PARENT_TRIAL: Duration = Duration::from_millis(700);
+
+/// What a neighbor would be as a parent; the least is the best.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Prospect {
+    /// It said that it has no place.
+    is_full: bool,
+    /// We already get this many slices from it, over our share.
+    crowding: u32,
+    /// When it has runs, µs after their stamp, by our clock; unknown counts as slow.
+    lag: i64,
+    rtt: Duration,
+    tie: u64,
+}
+
+impl Swarm {
+    /// What we can give in push.
+    pub(super) fn room(&self, config: &crate::Config) -> Room {
+        let slices = self.slices();
+        let limit = config.push_neighbor_limit;
+        let total = Room::slots(config.upload, self.rate.wire(), slices);
+        if self.is_publisher() {
+            // One copy of every slice goes out whatever the budget, or nobody has it.
+            let total = total.max(slices as usize);
+            let limit = limit.min(total.div_ceil(slices as usize));
+            let share = (slices as usize * limit).div_ceil(self.neighbors.len().max(1)) as u32;
+            return Room {
+                at_home: limit,
+                away: limit,
+                total,
+                per_child: share,
+                home: BitSet::EMPTY,
+                reserved: 0,
+            };
+        }
+        let away = if config.upload.is_some() { limit.div_ceil(2) } else { limit };
+        let homes = limit * self.home.len() as usize;
+        let reserved = if config.upload.is_some() { homes.min(total * 6 / 10) } else { 0 };
+        Room { at_home: limit, away, total, per_child: slices, home: self.home, reserved }
+    }
+
+    /// A neighbor asks us to push slices to it.
+    pub(crate) fn on_push_request(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, request: &PushRequest) {
+        if !self.neighbors.contains_key(&from) {
+            return;
+        }
+        let now = turn.cx.now;
+        let room = self.room(turn.config);
+        let flowing = self.flowing(now);
+        let from_run = request.from_run.max(self.window.base());
+        let mut accepted = BitSet::EMPTY;
+        let mut displaced: BTreeMap<PeerId, BitSet> = BTreeMap::new();
+        let asked = request.slices.intersection(BitSet::first(self.slices()));
+        for slice in asked.intersection(flowing).iter() {
+            if self.parents.get(slice).parent.is_some_and(|parent| parent.peer == from) {
+                continue;
+            }
+            let is_home = request.home.contains(slice);
+            match self.children.judge(&room, slice, &from, is_home) {
+                Verdict::Refused => continue,
+                Verdict::Accepted => {}
+                Verdict::Displacing(child) => {
+                    displaced.entry(child).or_default().insert(slice);
+                    self.children.end(slice, &child, self.notice_run());
+                }
+            }
+            self.children.add(slice, from, from_run, is_home);
+            accepted.insert(slice);
+        }
+        let (free, home_free) = self.children.free(&room, flowing);
+        let answer = PushAnswer {
+            stream: self.alias,
+            accepted,
+            refused: asked.minus(accepted),
+            from_run,
+            free: free.union(home_free.intersection(request.home)),
+        };
+        self.send_control(turn, from, Message::PushAnswer(answer));
+        for (child, slices) in displaced {
+            self.give_notice(turn, child, slices);
+        }
+        self.catch_up(turn, from, accepted, from_run);
+    }
+
+    /// The first run that a child on notice no longer gets.
+    fn notice_run(&self) -> u64 {
+        self.window.verified_end() + self.rate.runs_in(NOTICE)
+    }
+
+    fn give_notice(&mut self, turn: &mut Turn<'_, '_>, child: PeerId, slices: BitSet) {
+        let from_run = self.notice_run();
+        for slice in slices.iter() {
+            self.children.end(slice, &child, from_run);
+        }
+        let stop = PushStop { stream: self.alias, slices, from_run, is_from_parent: true };
+        self.send_control(turn, child, Message::PushStop(stop));
+    }
+
+    /// Lets children go when more was promised than there is.
+    pub(super) fn shed_surplus(&mut self, turn: &mut Turn<'_, '_>) {
+        let room = self.room(turn.config);
+        while let Some((slice, child)) = self.children.surplus(&room) {
+            self.give_notice(turn, child, BitSet::single(slice));
+        }
+    }
+
+    /// Pushes what is here already of newly promised slices.
+    fn catch_up(&mut self, turn: &mut Turn<'_, '_>, child: PeerId, slices: BitSet, from_run: u64) {
+        for run in from_run..self.window.end() {
+            if !slices.contains(self.slice_of(run)) {
+                continue;
+            }
+            let Some(place) = self.window.get(run) else { continue };
+            let Some(manifest) = place.manifest.clone() else { continue };
+            let payloads: Vec<(u32, Bytes)> = (place.held().iter())
+                .filter(|&position| matches!(manifest.pieces[position as usize], PieceEntry::Hashed { .. }))
+                .filter_map(|position| place.payload(position).map(|payload| (position, payload.clone())))
+                .collect();
+            self.push_run(turn, &[child], &manifest, &payloads);
+        }
+    }
+
+    /// Someone we asked has answered.
+    pub(crate) fn on_push_answer(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, answer: &PushAnswer) {
+        let now = turn.cx.now;
+        let all = BitSet::first(self.slices());
+        if let Some((_, map)) = self.neighbors.get_mut(&from).and_then(|neighbor| neighbor.map.as_mut()) {
+            map.free = answer.free;
+            map.home_free = map.home_free.intersection(answer.free);
+        }
+        let mut unasked = BitSet::EMPTY;
+        let mut stops: BTreeMap<PeerId, BitSet> = BTreeMap::new();
+        for slice in answer.accepted.intersection(all).iter() {
+            let state = self.parents.get_mut(slice);
+            if state.asked.is_none_or(|asked| asked.peer != from) {
+                unasked.insert(slice);
+                continue;
+            }
+            state.asked = None;
+            let parent = Parent { peer: from, from_run: answer.from_run, since: now, until: None };
+            if let Some(old) = state.parent.replace(parent).filter(|old| old.peer != from) {
+                stops.entry(old.peer).or_default().insert(slice);
+            }
+            state.heard_at = now;
+        }
+        for slice in answer.refused.intersection(all).iter() {
+            let until = now + turn.cx.rng.jitter(REFUSAL_MEMORY);
+            let state = self.parents.get_mut(slice);
+            if state.asked.is_some_and(|asked| asked.peer == from) {
+                state.asked = None;
+                state.refuse(from, until);
+            }
+        }
+        for (old, slices) in stops {
+            self.stop_parent(turn, old, slices, answer.from_run);
+        }
+        if !unasked.is_empty() {
+            self.stop_parent(turn, from, unasked, 0);
+        }
+        if !self.parents.orphans().is_empty() {
+            self.links.hurry(now);
+        }
+    }
+
+    fn stop_parent(&mut self, turn: &mut Turn<'_, '_>, parent: PeerId, slices: BitSet, from_run: u64) {
+        if self.neighbors.contains_key(&parent) {
+            let stop = PushStop { stream: self.alias, slices, from_run, is_from_parent: false };
+            self.send_control(turn, parent, Message::PushStop(stop));
+        }
+    }
+
+    /// A parent will stop, or a child wants no more.
+    pub(crate) fn on_push_stop(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, stop: &PushStop) {
+        let now = turn.cx.now;
+        for slice in stop.slices.intersection(BitSet::first(self.slices())).iter() {
+            if !stop.is_from_parent {
+                self.children.end(slice, &from, stop.from_run);
+                continue;
+            }
+            let until = now + turn.cx.rng.jitter(SILENCE_MEMORY);
+            let state = self.parents.get_mut(slice);
+            if let Some(parent) = state.parent.as_mut().filter(|parent| parent.peer == from) {
+                parent.until = Some(stop.from_run);
+                state.refuse(from, until);
+                self.links.hurry(now);
+            }
+        }
+        self.children.prune(self.window.verified_end());
+    }
+
+    /// Leaves parents that push nothing while the stream goes on: a dead one is noticed by its missing runs,
+    /// within a second, not by its connection (spec MC-8).
+    pub(super) fn leave_silent_parents(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.cx.now;
+        let patience = self.patience();
+        let newest = self.window.verified_end();
+        let slack = u64::from(self.slices()) * 2;
+        for slice in 0..self.slices() {
+            self.drop_unanswered(slice, now);
+            let state = self.parents.get(slice);
+            let Some(parent) = state.parent else { continue };
+            let last_run = state.flowed.map_or(parent.from_run, |(run, _)| run.max(parent.from_run));
+            let is_silent = now.since(state.heard_at) > patience && newest > last_run + slack;
+            let is_over = parent.until.is_some_and(|until| newest >= until + slack);
+            if is_silent || is_over {
+                let until = now + turn.cx.rng.jitter(SILENCE_MEMORY);
+                let state = self.parents.get_mut(slice);
+                state.parent = None;
+                state.refuse(parent.peer, until);
+                self.stats.reparented += 1;
+                self.stop_parent(turn, parent.peer, BitSet::single(slice), 0);
+            }
+        }
+    }
+
+    fn drop_unanswered(&mut self, slice: u32, now: Time) {
+        let Some(asked) = self.parents.get(slice).asked else { return };
+        let rtt = self.neighbors.get(&asked.peer).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
+        if now.since(asked.at) > rtt * 2 + ANSWER_PATIENCE {
+            let state = self.parents.get_mut(slice);
+            state.asked = None;
+            state.refuse(asked.peer, now + REFUSAL_MEMORY);
+        }
+    }
+
+    /// Finds a parent for every slice that needs one.
+    pub(super) fn choose_parents(&mut self, turn: &mut Turn<'_, '_>) {
+        let mut requests: BTreeMap<(PeerId, u64), BitSet> = BTreeMap::new();
+        let mut load: BTreeMap<PeerId, u32> = BTreeMap::new();
+        for peer in self.parents.peers() {
+            *load.entry(peer).or_default() += 1;
+        }
+        for slice in self.parents.orphans().iter() {
+            let Some(peer) = self.best_prospect(turn, slice, &load, None) else { continue };
+            *load.entry(peer).or_default() += 1;
+            let from_run = self.resume_at(slice);
+            requests.entry((peer, from_run)).or_default().insert(slice);
+        }
+        for ((peer, from_run), slices) in requests {
+            self.ask(turn, peer, slices, from_run);
+        }
+    }
+
+    fn ask(&mut self, turn: &mut Turn<'_, '_>, peer: PeerId, slices: BitSet, from_run: u64) {
+        let now = turn.cx.now;
+        for slice in slices.iter() {
+            self.parents.get_mut(slice).asked = Some(Asked { peer, at: now });
+        }
+        let rtt = self.neighbors.get(&peer).map_or(super::DEFAULT_RTT, |neighbor| neighbor.rtt);
+        let slice_count = u64::from(self.slices());
+        // The new parent sends what it has; pulling the same meanwhile would bring it twice.
+        for (run, hole) in self.holes.below(u64::MAX) {
+            if run >= from_run && slices.contains((run % slice_count) as u32) && hole.asked.is_none() {
+                hole.check_at = hole.check_at.max(now + rtt * 3 / 2 + Duration::from_millis(40));
+            }
+        }
+        let home = self.home.intersection(slices);
+        let request = PushRequest { stream: self.alias, slices, home, from_run };
+        self.send_control(turn, peer, Message::PushRequest(request));
+    }
+
+    /// The first run that a new parent of `slice` should push: after the notice of the old one, or the oldest
+    /// hole that nobody was asked to fill and that has no later run behind it.
+    fn resume_at(&self, slice: u32) -> u64 {
+        if let Some(until) = self.parents.get(slice).parent.and_then(|parent| parent.until) {
+            return until;
+        }
+        let slices = u64::from(self.slices());
+        let mut first = self.window.verified_end();
+        for run in (self.window.base()..first).rev().filter(|run| run % slices == u64::from(slice)) {
+            match self.holes.get(run) {
+                Some(hole) if hole.asked.is_none() => first = run,
+                _ => break,
+            }
+        }
+        first
+    }
+
+    /// The neighbor that should push `slice` to us, or none that could. With `quicker_than`, only one that
+    /// has runs sooner than that lag, and has a place.
+    fn best_prospect(
+        &self,
+        turn: &mut Turn<'_, '_>,
+        slice: u32,
+        load: &BTreeMap<PeerId, u32>,
+        quicker_than: Option<i64>,
+    ) -> Option<PeerId> {
+        let share = self.slices().div_ceil(self.neighbors.len().max(1) as u32).max(2);
+        let mut best: Option<(Prospect, PeerId)> = None;
+        for (peer, neighbor) in &self.neighbors {
+            if !self.parents.get(slice).may_ask(peer, turn.cx.now) || self.children.has(slice, peer) {
+                continue;
+            }
+            let crowding = load.get(peer).map_or(0, |count| (count + 1).saturating_sub(share));
+            let Some(prospect) = self.judge_prospect(turn, slice, peer, neighbor, crowding) else { continue };
+            let is_quick = quicker_than.is_none_or(|lag| prospect.lag < lag && !prospect.is_full);
+            if is_quick && best.is_none_or(|(least, _)| prospect < least) {
+                best = Some((prospect, *peer));
+            }
+        }
+        best.map(|(_, peer)| peer)
+    }
+
+    fn judge_prospect(
+        &self,
+        turn: &mut Turn<'_, '_>,
+        slice: u32,
+        peer: &PeerId,
+        neighbor: &Neighbor,
+        crowding: u32,
+    ) -> Option<Prospect> {
+        let now = turn.cx.now;
+        let is_publisher = *peer == self.announcement.publisher;
+        let (at, map) = match &neighbor.map {
+            Some((at, map)) => (*at, map),
+            // The publisher always flows; of others nothing is known before their first map.
+            None if is_publisher => {
+                let tie = turn.cx.rng.next_u64();
+                return Some(Prospect { is_full: false, crowding, lag: i64::MAX, rtt: neighbor.rtt, tie });
+            }
+            None => return None,
+        };
+        let lag = match map.stamp(slice) {
+            _ if is_publisher => self.source_lag(neighbor.rtt),
+            Some(stamp) if stamp.age + now.since(at) <= STAMP_AGE => self.lag_of(at, stamp.run, stamp.age),
+            _ => return None,
+        };
+        let free = if self.home.contains(slice) { map.home_free } else { map.free };
+        let is_full = !free.contains(slice);
+        Some(Prospect { is_full, crowding, lag, rtt: neighbor.rtt, tie: turn.cx.rng.next_u64() })
+    }
+
+    /// When a neighbor had `run`, seen from here: its map took as long to come as its push would.
+    fn lag_of(&self, map_at: Time, run: u64, age: Duration) -> i64 {
+        let had_at = map_at.as_micros() as i64 - age.as_micros() as i64;
+        had_at - self.published_at(run)
+    }
+
+    /// The publisher has each run as it stamps it; half a round trip later we would.
+    fn source_lag(&self, rtt: Duration) -> i64 {
+        let best = self.parents.slices.iter().filter_map(|slice| slice.lag).min();
+        best.map_or(i64::MIN, |lag| lag - rtt.as_micros() as i64)
+    }
+
+    /// The publisher's stamp of `run`, µs; guessed from the nearest known run when its manifest is not here.
+    fn published_at(&self, run: u64) -> i64 {
+        let known = |run: u64| self.window.get(run).and_then(|place| place.manifest.as_ref());
+        if let Some(manifest) = known(run) {
+            return manifest.published_at.as_micros() as i64;
+        }
+        let interval = self.rate.run_interval().as_micros() as i64;
+        let newest = (self.window.base()..self.window.end()).rev().find_map(known);
+        newest.map_or(0, |manifest| {
+            manifest.published_at.as_micros() as i64 + (run as i64 - manifest.run as i64) * interval
+        })
+    }
+
+    /// Now and then asks for one slice from a neighbor that has its runs clearly sooner than we do. Home
+    /// slices come first: high up there, we serve many.
+    pub(super) fn seek_quicker(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.cx.now;
+        if !self.parents.orphans().is_empty() || self.rate.wire() == 0 {
+            return;
+        }
+        let settled = |slice: &u32| {
+            let state = self.parents.get(*slice);
+            state.asked.is_none()
+                && state.lag.is_some()
+                && state
+                    .parent
+                    .is_some_and(|parent| parent.until.is_none() && now.since(parent.since) > PARENT_TRIAL)
+        };
+        let mut slices: Vec<u32> = (0..self.slices()).filter(settled).collect();
+        turn.cx.rng.shuffle(&mut slices);
+        slices.sort_by_key(|slice| !self.home.contains(*slice));
+        // Half of the time any slice, or a member content at home would never look at the others.
+        if turn.cx.rng.chance(1, 2) {
+            turn.cx.rng.shuffle(&mut slices);
+        }
+        let Some(slice) = slices.first().copied() else { return };
+        let state = self.parents.get(slice);
+        let (Some(lag), Some(parent)) = (state.lag, state.parent) else { return };
+        let goal = lag - QUICKER_BY.as_micros() as i64;
+        let no_load = BTreeMap::new();
+        let Some(peer) = self.best_prospect(turn, slice, &no_load, Some(goal)) else { return };
+        if peer == parent.peer {
+            return;
+        }
+        let rtt = |peer: &PeerId| self.neighbors.get(peer).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
+        // So far ahead that the old parent hears of it before it would push the same run.
+        let ahead = self.rate.runs_in(rtt(&peer) + rtt(&parent.peer) / 2 + Duration::from_millis(20));
+        let from_run = self.window.verified_end() + ahead + u64::from(self.slices());
+        self.stats.quickened += 1;
+        self.ask(turn, peer, BitSet::single(slice), from_run);
+    }
+}

@@ -1,0 +1,219 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{BitSet, Time};
+
+use crate::manifest::MAX_RUN;
+use crate::{Manifest, PieceEntry};
+
+/// One run, from the moment we know that it exists until it leaves the window.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// When we learned that it exists; its window is counted from here (spec MC-10).
+    pub(crate) known_at: Time,
+    /// Its verified manifest.
+    pub(crate) manifest: Option<Arc<Manifest>>,
+    /// Some of it came by a pull.
+    pub(crate) is_repaired: bool,
+    /// Its messages are given up; nothing of it is sought any more.
+    pub(crate) is_abandoned: bool,
+    held: BitSet,
+    payloads: Vec<Bytes>,
+}
+
+impl Run {
+    fn new(known_at: Time) -> Self {
+        Self {
+            known_at,
+            manifest: None,
+            is_repaired: false,
+            is_abandoned: false,
+            held: BitSet::EMPTY,
+            payloads: Vec::new(),
+        }
+    }
+
+    /// Whether the manifest and every fragment are here.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.manifest.as_ref().is_some_and(|manifest| self.held.len() as usize == manifest.pieces.len())
+    }
+
+    /// Positions that are here.
+    pub(crate) fn held(&self) -> BitSet {
+        self.held
+    }
+
+    /// Positions that are not; all 32 while the manifest is unknown.
+    pub(crate) fn missing(&self) -> BitSet {
+        let count = self.manifest.as_ref().map_or(MAX_RUN, |manifest| manifest.pieces.len());
+        BitSet::first(count as u32).minus(self.held)
+    }
+
+    /// The payload at `position`, if it is here.
+    pub(crate) fn payload(&self, position: u32) -> Option<&Bytes> {
+        self.held.contains(position).then(|| &self.payloads[position as usize])
+    }
+
+    fn set_manifest(&mut self, manifest: Arc<Manifest>) -> usize {
+        self.payloads = vec![Bytes::new(); manifest.pieces.len()];
+        let mut added = 0;
+        for (position, piece) in manifest.pieces.iter().enumerate() {
+            if let PieceEntry::Inline { payload, .. } = piece {
+                self.payloads[position] = payload.clone();
+                self.held.insert(position as u32);
+                added += payload.len();
+            }
+        }
+        self.manifest = Some(manifest);
+        added
+    }
+
+    fn bytes(&self) -> usize {
+        self.payloads.iter().map(Bytes::len).sum()
+    }
+}
+
+/// The runs of one stream that are worth having, in order, without holes in their numbering.
+///
+/// Only verified fragments are in it. Bounded by runs, by bytes and by time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Window {
+    base: u64,
+    runs: VecDeque<Run>,
+    /// One more than the newest run whose manifest was verified or whose existence the publisher signed.
+    verified_end: u64,
+    bytes: usize,
+    newest_key: Option<u64>,
+}
+
+/// How much a window may hold, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) runs: usize,
+    pub(crate) bytes: usize,
+    pub(crate) age: Duration,
+    pub(crate) key_age: Duration,
+}
+
+impl Window {
+    /// Forgets everything and begins at `base`.
+    pub(crate) fn restart(&mut self, base: u64) {
+        *self = Self { base, verified_end: base, ..Self::default() };
+    }
+
+    /// The oldest run that is kept.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// One more than the newest run that has a place, verified or not.
+    pub(crate) fn end(&self) -> u64 {
+        self.base + self.runs.len() as u64
+    }
+
+    /// One more than the newest run known to exist for certain.
+    pub(crate) fn verified_end(&self) -> u64 {
+        self.verified_end
+    }
+
+    /// The newest run that begins with a key message and is here.
+    pub(crate) fn newest_key(&self) -> Option<u64> {
+        self.newest_key.filter(|&run| run >= self.base)
+    }
+
+    /// Payload bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
+    pub(crate) fn get(&self, run: u64) -> Option<&Run> {
+        self.runs.get(usize::try_from(run.checked_sub(self.base)?).ok()?)
+    }
+
+    pub(crate) fn get_mut(&mut self, run: u64) -> Option<&mut Run> {
+        self.runs.get_mut(usize::try_from(run.checked_sub(self.base)?).ok()?)
+    }
+
+    /// Every run from the base on.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Run)> {
+        (self.base..).zip(&self.runs)
+    }
+
+    /// Makes places up to and including `run`; gives back the ones that are new.
+    ///
+    /// A run too far ahead to fit moves the base, and what was below it is forgotten.
+    pub(crate) fn reach(&mut self, run: u64, now: Time, limits: &Limits) -> std::ops::Range<u64> {
+        if run < self.end() {
+            return 0..0;
+        }
+        if run - self.base >= limits.runs as u64 {
+            self.drop_below(run + 1 - limits.runs as u64);
+        }
+        let first = self.end();
+        self.runs.resize_with((run + 1 - self.base) as usize, || Run::new(now));
+        first..run + 1
+    }
+
+    /// The publisher's word that runs below `end` exist.
+    pub(crate) fn confirm(&mut self, end: u64) {
+        self.verified_end = self.verified_end.max(end);
+    }
+
+    /// Puts a verified manifest in its place, which must exist and be without one.
+    pub(crate) fn insert_manifest(&mut self, manifest: Arc<Manifest>) {
+        let run = manifest.run;
+        self.confirm(run.saturating_add(1));
+        let first = manifest.pieces[0].flags();
+        if first.is_start && first.is_key {
+            self.newest_key = self.newest_key.max(Some(run));
+        }
+        let place = self.get_mut(run).expect("the caller made the place");
+        assert!(place.manifest.is_none(), "spec MC-7: a second manifest for one run was accepted");
+        self.bytes += place.set_manifest(manifest);
+    }
+
+    /// Puts a verified payload in its place, which must exist; says whether it was missing.
+    pub(crate) fn insert_payload(&mut self, run: u64, position: u32, payload: Bytes) -> bool {
+        let place = self.get_mut(run).expect("the caller made the place");
+        if !place.held.insert(position) {
+            return false;
+        }
+        let length = payload.len();
+        place.payloads[position as usize] = payload;
+        self.bytes += length;
+        true
+    }
+
+    /// Forgets what is too old or too much. The newest key run and what follows it stay longer, so that a
+    /// newcomer finds a place to start (spec MC-11).
+    pub(crate) fn expire(&mut self, now: Time, limits: &Limits) {
+        let key = self.newest_key().unwrap_or(u64::MAX);
+        while let Some(oldest) = self.runs.front() {
+            let age = now.since(oldest.known_at);
+            let is_worth_keeping = age <= limits.age || self.base >= key && age <= limits.key_age;
+            if is_worth_keeping && self.bytes <= limits.bytes {
+                break;
+            }
+            self.drop_below(self.base + 1);
+        }
+    }
+
+    fn drop_below(&mut self, base: u64) {
+        while self.base < base {
+            match self.runs.pop_front() {
+                Some(run) => self.bytes -= run.bytes(),
+                None => {
+                    self.base = base;
+                    return;
+                }
+            }
+            self.base += 1;
+        }
+    }
+}

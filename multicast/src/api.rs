@@ -18,20 +18,24 @@ pub struct Setup {
     pub home: u64,
 }
 
+/// A stream to be published.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// A random key of this stream's own; it signs everything in it.
+    pub key: Identity,
+    /// Its name, at most 128 bytes.
+    pub name: String,
+    /// The group's publish key, where it has one.
+    pub authorization: Option<Identity>,
+    /// What travels with the stream.
+    pub parameters: Parameters,
+}
+
 /// What the owner may ask.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Publish a stream. Answered by `PublishNotify`, or by `PublishFailed`.
-    Publish {
-        /// A random key of this stream's own; it signs everything in it.
-        key: Identity,
-        /// Its name.
-        name: String,
-        /// The group's publish key, where it has one.
-        authorization: Option<Identity>,
-        /// What travels with the stream.
-        parameters: Parameters,
-    },
+    Publish(Box<Publish>),
     /// The next fragment of a stream of ours.
     Write {
         /// The stream.

@@ -26,8 +26,11 @@ mod stream;
 mod swarm;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 pub use announcement::{Announcement, End, Parameters};
-pub use api::{Command, Event, Input, Output, PublishError, Setup};
+pub use api::{Command, Event, Input, Output, Publish, PublishError, Setup};
 pub use availability::{Availability, SliceStamp};
 pub use config::{Config, ConfigError};
 pub use manifest::{Manifest, PieceEntry};

@@ -3,14 +3,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Cx, Deadline, Delivery, Identity, Machine, PeerId, Time};
+use stratus_core::{Cx, Deadline, Delivery, Machine, PeerId, Time};
 
 use crate::announcement::MAX_NAME;
-use crate::api::{Command, Event, Input, Output, PublishError, Setup};
+use crate::api::{Command, Event, Input, Output, Publish, PublishError, Setup};
 use crate::cutter::Cutter;
 use crate::message::Subscriber;
 use crate::swarm::{Role, StreamInfo, Swarm, Turn};
-use crate::{Announcement, Config, Message, Parameters, StreamAlias, StreamId};
+use crate::{Announcement, Config, Message, StreamAlias, StreamId};
 
 /// Most names that may be subscribed at a time.
 const MAX_SUBSCRIPTIONS: usize = 64;
@@ -229,9 +229,9 @@ impl Multicast {
 
     fn command(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, command: Command) {
         match command {
-            Command::Publish { key, name, authorization, parameters } => {
-                let stream = StreamId(key.public());
-                if let Err(why) = self.publish(cx, out, key, name, authorization, parameters) {
+            Command::Publish(wanted) => {
+                let stream = StreamId(wanted.key.public());
+                if let Err(why) = self.publish(cx, out, *wanted) {
                     out.push(Output::Event(Event::PublishFailed { stream, why }));
                 }
             }
@@ -268,11 +268,9 @@ impl Multicast {
         &mut self,
         cx: &mut Cx<'_>,
         out: &mut Vec<Output>,
-        key: Identity,
-        name: String,
-        authorization: Option<Identity>,
-        parameters: Parameters,
+        wanted: Publish,
     ) -> Result<(), PublishError> {
+        let Publish { key, name, authorization, parameters } = wanted;
         let stream = StreamId(key.public());
         let alias = stream.alias();
         if name.len() > MAX_NAME {

@@ -1,0 +1,4 @@
+mod group;
+mod live;
+
+pub(crate) use group::Group;

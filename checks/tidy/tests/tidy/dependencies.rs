@@ -1,0 +1,134 @@
+//! Every dependency has a reason here, or is not there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::tree::{crates, parse};
+
+/// Crate, dependency, what it does there that we should not write ourselves.
+const REASONS: [(&str, &[(&str, &str)]); 11] = [
+    (
+        "stratus-core",
+        &[
+            ("blake3", "ids, ring addresses, digests"),
+            ("bytes", "payloads shared, never copied"),
+            ("ed25519-dalek", "signatures"),
+            ("rand_chacha", "a stream of chance that is the same for ever"),
+            ("rand_core", "the traits that rand_chacha implements"),
+        ],
+    ),
+    ("stratus-groupspec", &[("blake3", "derived keys")]),
+    ("stratus-overlay", &[("bytes", "encoded records")]),
+    ("stratus-multicast", &[("bytes", "fragments")]),
+    ("stratus-node", &[("bytes", "what it passes between the layers")]),
+    (
+        "stratus-transport",
+        &[
+            ("bytes", "frames and datagrams"),
+            ("getrandom", "an endpoint tells its peers which of its lives they meet"),
+            ("hmac", "membership proofs"),
+            ("quinn", "QUIC"),
+            ("quinn-proto", "a type in the congestion controller's signature"),
+            ("rustls", "TLS 1.3 with raw public keys"),
+            ("sha2", "membership proofs"),
+            ("socket2", "socket buffers, asked for and read back"),
+            ("thiserror", "error enums"),
+            ("tokio", "tasks and time"),
+            ("tracing", "logs"),
+        ],
+    ),
+    ("stratus", &[("bytes", "payloads"), ("tokio", "tasks, channels, time"), ("tracing", "logs")]),
+    (
+        "stratus-server",
+        &[
+            ("bytes", "frames"),
+            ("clap", "its command line"),
+            ("getrandom", "a key for a server that was given none"),
+            ("thiserror", "error enums"),
+            ("tokio", "tasks, time, signals"),
+            ("tracing", "logs"),
+            ("tracing-subscriber", "where its binary's logs go"),
+        ],
+    ),
+    (
+        "stratus-cli",
+        &[
+            ("anyhow", "errors with causes, in a binary"),
+            ("bytes", "payloads"),
+            ("clap", "the command line"),
+            ("humantime", "durations as people write them"),
+            ("mpeg2ts", "PAT and PMT"),
+            ("serde", "its JSON lines"),
+            ("serde_json", "its JSON lines"),
+            ("tokio", "tasks, signals, files"),
+            ("tracing", "logs"),
+            ("tracing-subscriber", "where logs go"),
+        ],
+    ),
+    (
+        "stratus-sim",
+        &[
+            ("blake3", "the trace hash, and the key of a remembered verdict"),
+            ("bytes", "payloads"),
+            ("clap", "its command line"),
+            ("serde", "its JSON line"),
+            ("serde_json", "its JSON line"),
+        ],
+    ),
+    ("stratus-tidy", &[]),
+];
+
+/// What any crate's tests may use.
+const FOR_TESTS: [(&str, &str); 3] = [
+    ("proptest", "properties over random values"),
+    ("tempfile", "folders that go away"),
+    ("toml", "manifests, read by these tests"),
+];
+
+fn third_party(names: Vec<String>) -> BTreeSet<String> {
+    names.into_iter().filter(|name| name != "stratus" && !name.starts_with("stratus-")).collect()
+}
+
+fn reasons() -> BTreeMap<String, BTreeSet<String>> {
+    let rows = REASONS.iter().map(|(krate, reasons)| {
+        ((*krate).to_owned(), reasons.iter().map(|(name, _)| (*name).to_owned()).collect())
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_dependency_has_a_reason_and_every_reason_a_dependency() {
+    let found: BTreeMap<String, BTreeSet<String>> = crates()
+        .into_iter()
+        .map(|krate| {
+            let names =
+                [krate.dependencies("dependencies"), krate.dependencies("build-dependencies")].concat();
+            (krate.name, third_party(names))
+        })
+        .collect();
+    assert_eq!(found, reasons());
+}
+
+#[test]
+fn tests_use_what_tests_may_use() {
+    let reasons = reasons();
+    for krate in crates() {
+        let strays: Vec<String> = third_party(krate.dependencies("dev-dependencies"))
+            .into_iter()
+            .filter(|name| !FOR_TESTS.iter().any(|(allowed, _)| allowed == name))
+            // Tests may use what some crate of ours has a reason for.
+            .filter(|name| !reasons.values().any(|names| names.contains(name)))
+            .collect();
+        assert!(strays.is_empty(), "the tests of {} use {strays:?}", krate.name);
+    }
+}
+
+#[test]
+fn every_shared_dependency_is_used() {
+    let shared = parse("Cargo.toml");
+    let shared = shared["workspace"]["dependencies"].as_table().expect("a table").clone();
+    let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let used: BTreeSet<String> =
+        crates().iter().flat_map(|krate| tables.iter().flat_map(|table| krate.dependencies(table))).collect();
+    let idle: Vec<&String> = shared.keys().filter(|name| !used.contains(*name)).collect();
+    assert!(idle.is_empty(), "in the root Cargo.toml and in no crate: {idle:?}");
+}

@@ -1,0 +1,10 @@
+//! Tests over the source tree itself. Each name says what must be so.
+
+mod arrows;
+mod code;
+mod dependencies;
+mod purity;
+mod readme;
+mod scan;
+mod spec_ids;
+mod tree;

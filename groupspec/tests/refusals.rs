@@ -10,53 +10,59 @@ use stratus_groupspec::{
 };
 
 #[track_caller]
-fn refused(text: &str, expected: &str) {
+fn assert_refused(text: &str, expected: &str) {
     assert_eq!(Groupspec::parse(text).map_err(|error| error.to_string()), Err(expected.to_owned()), "{text}");
 }
 
 #[test]
 fn texts_that_are_no_groupspec_at_all() {
-    refused(
+    assert_refused(
         "",
         "this is no groupspec, which begins with \"G:\"; copy it again exactly as it was given: position 0",
     );
-    refused(
+    assert_refused(
         "g:027f10",
         "this is no groupspec, which begins with \"G:\"; copy it again exactly as it was given: position 0",
     );
-    refused("G:027f1", "the groupspec is cut short; copy it again exactly as it was given: position 7");
-    refused(
+    assert_refused(
+        "G:027f1",
+        "the groupspec is cut short; copy it again exactly as it was given: position 7",
+    );
+    assert_refused(
         "G:027F10",
         "the groupspec has an upper-case digit; copy it again exactly as it was given: position 5",
     );
-    refused(
+    assert_refused(
         "G:027f10 ",
         "the groupspec has a character that is no hex digit; copy it again exactly as it was given: position 8",
     );
     let long = format!("G:{}", "0".repeat(8_192));
-    refused(&long, "the groupspec is too long, 8192 bytes are allowed; use fewer hints: position 8192");
+    assert_refused(
+        &long,
+        "the groupspec is too long, 8192 bytes are allowed; use fewer hints: position 8192",
+    );
 }
 
 // spec GS-3
 #[test]
 fn versions_that_are_not_ours() {
-    refused(
+    assert_refused(
         "G:027f0201010103010c050e74657374011b00",
         "the groupspec has version 2, this program knows 16; use a newer program: position 6",
     );
-    refused(
+    assert_refused(
         "G:050e7465737400",
         "the groupspec has no version, as those of Flash; make one with \"stratus group new\": position 2",
     );
-    refused(
+    assert_refused(
         "G:00",
         "the groupspec has no version, as those of Flash; make one with \"stratus group new\": position 2",
     );
-    refused(
+    assert_refused(
         "G:037f8110050e7465737400",
         "the groupspec has version 144, this program knows 16; use a newer program: position 6",
     );
-    refused(
+    assert_refused(
         "G:017f050e7465737400",
         "the groupspec has a field of the wrong length; copy it again exactly as it was given: position 6",
     );
@@ -66,46 +72,49 @@ fn versions_that_are_not_ours() {
 #[test]
 fn identities_in_any_other_form() {
     let copy = "copy it again exactly as it was given";
-    refused(
+    assert_refused(
         "G:027f10020101050e7465737400",
         &format!("the groupspec has a field of the wrong length; {copy}: position 8"),
     );
-    refused(
+    assert_refused(
         "G:027f1001010100050e7465737400",
         &format!("the groupspec has its options in another order than it must; {copy}: position 12"),
     );
-    refused(
+    assert_refused(
         "G:027f1001010101050e7465737400",
         "the groupspec says something twice that it may say once; remove one: position 12",
     );
-    refused(
+    assert_refused(
         "G:027f10010405050e7465737400",
         &format!("the groupspec has an unknown option 04; {copy}, or use a newer program: position 8"),
     );
-    refused(
+    assert_refused(
         "G:027f108001",
         &format!("the groupspec has a number in a longer form than needed; {copy}: position 8"),
     );
-    refused("G:027f10038001", &format!("the groupspec is cut short; {copy}: position 14"));
-    refused(
+    assert_refused("G:027f10038001", &format!("the groupspec is cut short; {copy}: position 14"));
+    assert_refused(
         "G:027f10028001",
         &format!("the groupspec has a number in a longer form than needed; {copy}: position 10"),
     );
-    refused("G:027f1000", &format!("the groupspec has neither a name nor a tag; {copy}: position 8"));
-    refused("G:027f10010e00", &format!("the groupspec has neither a name nor a tag; {copy}: position 12"));
-    refused(
+    assert_refused("G:027f1000", &format!("the groupspec has neither a name nor a tag; {copy}: position 8"));
+    assert_refused(
+        "G:027f10010e00",
+        &format!("the groupspec has neither a name nor a tag; {copy}: position 12"),
+    );
+    assert_refused(
         "G:027f10050e74ff737400",
         &format!("the groupspec has a name or server that is not plain UTF-8 text; {copy}: position 14"),
     );
-    refused(
+    assert_refused(
         "G:027f10050e741b737400",
         &format!("the groupspec has a name or server that is not plain UTF-8 text; {copy}: position 14"),
     );
-    refused(
+    assert_refused(
         "G:027f10050e74657374050e7465737400",
         &format!("the groupspec has a field of the wrong length; {copy}: position 20"),
     );
-    refused(
+    assert_refused(
         &format!("G:027f108205{}{}00", "0e", "74".repeat(260)),
         &format!("the groupspec has a field of the wrong length; {copy}: position 8"),
     );
@@ -121,45 +130,51 @@ fn with(hint: &str) -> String {
 fn hints_that_cannot_be() {
     // "G:", version, name and marker take 22 bytes.
     let copy = "copy it again exactly as it was given";
-    refused(&with("00"), "the groupspec says something twice that it may say once; remove one: position 22");
-    refused(
+    assert_refused(
+        &with("00"),
+        "the groupspec says something twice that it may say once; remove one: position 22",
+    );
+    assert_refused(
         &with("0119"),
         &format!("the groupspec has an unknown hint 19; {copy}, or use a newer program: position 22"),
     );
-    refused(&with("020b03"), &format!("the groupspec has a field of the wrong length; {copy}: position 26"));
-    refused(
+    assert_refused(
+        &with("020b03"),
+        &format!("the groupspec has a field of the wrong length; {copy}: position 26"),
+    );
+    assert_refused(
         &with("040a010203"),
         &format!("the groupspec has a field of the wrong length; {copy}: position 26"),
     );
     let address = "the groupspec has an address that cannot be used; append it again: position 26";
-    refused(&with("070acb0071072af8"), address);
-    refused(&with("070aef0102030000"), address);
-    refused(&with("0b0aef0102032af8e0000001"), address);
-    refused(&with("280b"), &format!("the groupspec is cut short; {copy}: position 26"));
-    refused(&with(&format!("280b{}0400000000002a", "07".repeat(32))), address);
-    refused(
+    assert_refused(&with("070acb0071072af8"), address);
+    assert_refused(&with("070aef0102030000"), address);
+    assert_refused(&with("0b0aef0102032af8e0000001"), address);
+    assert_refused(&with("280b"), &format!("the groupspec is cut short; {copy}: position 26"));
+    assert_refused(&with(&format!("280b{}0400000000002a", "07".repeat(32))), address);
+    assert_refused(
         &with("054061626364"),
         "the groupspec has a server that is not \"host:port\"; append it again: position 26",
     );
     let nine = append_server("a.example:7").unwrap().repeat(9);
-    refused(&with(&nine), "the groupspec has too many hints of one kind; remove some: position 230");
+    assert_refused(&with(&nine), "the groupspec has too many hints of one kind; remove some: position 230");
 }
 
 // spec GS-9
 #[test]
 fn authorizations_that_do_not_fit_the_group() {
-    refused(
+    assert_refused(
         &with(&append_publish_authorization([7; 32])),
         "the groupspec authorizes what every member of the group may do; leave the authorization out: position 22",
     );
     let wrong = "the groupspec has an authorization of another group; append the one of this group";
     let public = full().to_string_without_authorizations();
     let at = public.len() + 4;
-    refused(
+    assert_refused(
         &(public.clone() + &append_publish_authorization(POSTING_SEED)),
         &format!("{wrong}: position {at}"),
     );
-    refused(
+    assert_refused(
         &(public.clone() + &append_posting_authorization(PUBLISH_SEED)),
         &format!("{wrong}: position {at}"),
     );
@@ -168,7 +183,7 @@ fn authorizations_that_do_not_fit_the_group() {
         "the groupspec says something twice that it may say once; remove one: position {}",
         public.len() + twice.len() / 2
     );
-    refused(&(public + &twice), &expected);
+    assert_refused(&(public + &twice), &expected);
 }
 
 #[test]

@@ -109,11 +109,6 @@ impl Chunker {
         self.end_message(out);
     }
 
-    /// Newest tables and clock PID.
-    pub(crate) fn tables(&self) -> &Tables {
-        &self.tables
-    }
-
     /// Whether anything has come out.
     pub(crate) fn has_started(&self) -> bool {
         self.last_key_unit.is_some()

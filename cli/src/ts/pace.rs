@@ -9,27 +9,27 @@ const CLOCK_MODULUS: u64 = (1 << 33) * 300;
 /// The longest step that is waited for. Clocks come every 0.1 s; more than this, or backwards, is a cut in the recording.
 const LONGEST_STEP: u64 = CLOCK_HZ;
 
-/// Follows the program clock of a recording.
+/// So many clocks of another PID in a row, and that is the one to follow: the program has changed.
+const FOREIGN_LIMIT: u32 = 50;
+
+/// Follows the program clock of a recording: the clock of one PID, since each program has its own.
 ///
 /// All packets from one clock to the next are due at the first: a picture leaves at once, as from a live
 /// encoder, and does not trickle over the time until the next.
 #[derive(Debug, Default)]
 pub(crate) struct Pacer {
-    clock_pid: Option<u16>,
+    pid: Option<u16>,
+    foreign_count: u32,
     last_clock: Option<u64>,
     elapsed_ticks: u64,
 }
 
 impl Pacer {
-    /// When `packet` is due, counted from the first clock; `known_pid` is the clock's PID if a PMT names it.
-    pub(crate) fn due(&mut self, packet: &Packet, known_pid: Option<u16>) -> Duration {
+    /// When `packet` is due, counted from the first clock.
+    pub(crate) fn due(&mut self, packet: &Packet) -> Duration {
         if let Some(clock) = packet.clock() {
-            let pid = known_pid.or(self.clock_pid).unwrap_or_else(|| packet.pid());
-            if self.clock_pid != Some(pid) {
-                self.clock_pid = Some(pid);
-                self.last_clock = None;
-            }
-            if pid == packet.pid() {
+            self.choose(packet.pid());
+            if self.pid == Some(packet.pid()) {
                 self.advance(clock, packet.is_discontinuous());
             }
         }
@@ -39,6 +39,15 @@ impl Pacer {
     /// Whether there is a clock to go by.
     pub(crate) fn has_clock(&self) -> bool {
         self.last_clock.is_some()
+    }
+
+    fn choose(&mut self, pid: u16) {
+        let is_foreign = self.pid.is_some_and(|chosen| chosen != pid);
+        self.foreign_count = if is_foreign { self.foreign_count + 1 } else { 0 };
+        if self.pid.is_none() || self.foreign_count > FOREIGN_LIMIT {
+            self.pid = Some(pid);
+            self.last_clock = None;
+        }
     }
 
     fn advance(&mut self, clock: u64, is_discontinuous: bool) {

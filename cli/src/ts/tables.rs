@@ -36,7 +36,6 @@ struct Program {
     pid: u16,
     packets: Vec<Packet>,
     unit: Option<UnitPid>,
-    clock_pid: Option<u16>,
 }
 
 impl Tables {
@@ -60,11 +59,6 @@ impl Tables {
     pub(crate) fn unit(&self) -> Option<UnitPid> {
         let known = || self.programs.iter().filter_map(|program| program.unit);
         known().find(|unit| unit.is_video).or_else(|| known().next()).or_else(|| self.guess_when_unread())
-    }
-
-    /// The PID that carries the clock, if a map names one.
-    pub(crate) fn clock_pid(&self) -> Option<u16> {
-        self.programs.iter().find_map(|program| program.clock_pid)
     }
 
     /// PAT, then each PMT: what a decoder needs before anything else. Empty until a PAT and a PMT were seen.
@@ -117,7 +111,7 @@ impl Tables {
         self.programs.retain(|program| pids.contains(&program.pid));
         for pid in pids {
             if !self.programs.iter().any(|program| program.pid == pid) {
-                self.programs.push(Program { pid, packets: Vec::new(), unit: None, clock_pid: None });
+                self.programs.push(Program { pid, packets: Vec::new(), unit: None });
             }
         }
         self.association = Some(packet.clone());
@@ -134,9 +128,7 @@ impl Tables {
         let is_known = program.packets.first().is_some_and(|kept| kept.repeats(packet));
         program.packets = vec![packet.clone()];
         let Some(association) = self.association.as_ref().filter(|_| !is_known) else { return };
-        let map = read_map(association, packet);
-        program.unit = map.as_ref().and_then(unit_of);
-        program.clock_pid = map.and_then(|map| map.pcr_pid).map(|pid| pid.as_u16());
+        program.unit = read_map(association, packet).as_ref().and_then(unit_of);
     }
 }
 

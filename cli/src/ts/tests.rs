@@ -128,7 +128,7 @@ fn a_restarted_joiner_waits_for_a_key_message_again() {
 #[test]
 fn the_clip_lasts_thirty_seconds_by_its_clock() {
     let mut pacer = Pacer::default();
-    let last = packets(CLIP).iter().map(|packet| pacer.due(packet, None)).max().expect("a clip");
+    let last = packets(CLIP).iter().map(|packet| pacer.due(packet)).max().expect("a clip");
     assert!(pacer.has_clock());
     assert!((29_000..=30_100).contains(&last.as_millis()), "{last:?}");
 }
@@ -422,7 +422,7 @@ fn pacing_survives_the_wrap_of_the_clock_and_bounds_a_jump() {
     let clocks = [wrap - SECOND / 10, SECOND / 10, SECOND / 2, 500 * SECOND, 500 * SECOND + SECOND / 4, 7];
     let mut pacer = Pacer::default();
     let due: Vec<u128> =
-        clocks.iter().map(|clock| pacer.due(&clock_packet(*clock), None).as_millis()).collect();
+        clocks.iter().map(|clock| pacer.due(&clock_packet(*clock)).as_millis()).collect();
     assert_eq!(due, [0, 200, 600, 600, 850, 850]);
 }
 
@@ -431,19 +431,23 @@ fn packets_without_a_clock_are_due_with_the_clock_before_them() {
     let mut pacer = Pacer::default();
     let source =
         [clock_packet(0), made(AUDIO, true, 0, 1), clock_packet(CLOCK_HZ / 25), made(VIDEO, true, 0, 2)];
-    let due: Vec<u128> = source.iter().map(|packet| pacer.due(packet, None).as_millis()).collect();
+    let due: Vec<u128> = source.iter().map(|packet| pacer.due(packet).as_millis()).collect();
     assert_eq!(due, [0, 0, 40, 40]);
 }
 
 #[test]
-fn the_clock_of_another_pid_is_not_mixed_in() {
+fn the_clock_of_another_pid_is_not_mixed_in_until_it_is_the_only_one() {
     let mut pacer = Pacer::default();
-    let mut foreign = *clock_packet(CLOCK_HZ / 2).as_bytes();
-    foreign[2] = 0x77;
-    let foreign = Packet::from_slice(&foreign).expect("begins with 0x47");
-    let source = [clock_packet(0), foreign, clock_packet(CLOCK_HZ / 25)];
-    let due: Vec<u128> = source.iter().map(|packet| pacer.due(packet, Some(VIDEO)).as_millis()).collect();
-    assert_eq!(due, [0, 0, 40]);
+    let foreign = |clock: u64| {
+        let mut bytes = *clock_packet(clock).as_bytes();
+        bytes[2] = 0x77;
+        Packet::from_slice(&bytes).expect("begins with 0x47")
+    };
+    let mut source = vec![clock_packet(0), foreign(CLOCK_HZ / 2), clock_packet(CLOCK_HZ / 25)];
+    source.extend((0..75).map(|step| foreign(CLOCK_HZ * 9 + step * CLOCK_HZ / 10)));
+    let due: Vec<u128> = source.iter().map(|packet| pacer.due(packet).as_millis()).collect();
+    assert_eq!(due[..3], [0, 0, 40]);
+    assert_eq!((due[3 + 50], due[3 + 74]), (40, 40 + 2_400));
 }
 
 // ── what ffmpeg makes ───────────────────────────────────────────────────────────────────────────

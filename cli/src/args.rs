@@ -1,0 +1,208 @@
+//! The words of the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::console::Verbosity;
+
+/// Live streams that viewers pass on to each other.
+#[derive(Debug, Parser)]
+#[command(name = "stratus", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Say more on stderr
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Say nothing but errors on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// How much is to be said.
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, _) => Verbosity::Verbose,
+        }
+    }
+
+    /// Whether messages from below are wanted, and how fine.
+    pub(crate) fn log_level(&self) -> &'static str {
+        match (self.quiet, self.verbose) {
+            (true, _) => "off",
+            (false, 0) => "warn",
+            (false, 1) => "info",
+            (false, 2) => "debug",
+            (false, _) => "trace",
+        }
+    }
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make or explain a groupspec
+    Group {
+        /// Which of both.
+        #[command(subcommand)]
+        action: GroupCommand,
+    },
+    /// Send a live stream into a group
+    Publish(Publish),
+    /// Receive a live stream from a group
+    Play(Play),
+    /// Server, publisher and viewers in this process, with a test picture; ends with a summary
+    Demo(Demo),
+}
+
+/// What can be done with groupspecs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GroupCommand {
+    /// Print a new groupspec: one line with the authorizations, one without
+    New(GroupNew),
+    /// Explain a groupspec; its secrets are not shown
+    Show {
+        /// The groupspec, or @FILE
+        spec: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What a new group is to be.
+#[derive(Debug, Args)]
+pub(crate) struct GroupNew {
+    /// Its name
+    pub(crate) name: String,
+    /// Add a random tag: only who has the groupspec can enter, and no other group of this name is the same
+    #[arg(long)]
+    pub(crate) unique: bool,
+    /// Only holders of the first line may publish (a random key)
+    #[arg(long)]
+    pub(crate) publish_key: bool,
+    /// Only holders of the first line may post (a random key)
+    #[arg(long)]
+    pub(crate) posting_key: bool,
+    /// Allow no streams
+    #[arg(long)]
+    pub(crate) no_multicast: bool,
+    /// Allow no posts
+    #[arg(long)]
+    pub(crate) no_posting: bool,
+    /// Allow no object replication
+    #[arg(long)]
+    pub(crate) no_replication: bool,
+    /// Allow no directed routing
+    #[arg(long)]
+    pub(crate) no_routing: bool,
+    /// A rendezvous server that members find in the groupspec; repeatable
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) server: Vec<String>,
+    /// An IP multicast address for the group's traffic; repeatable
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) ip_multicast: Vec<SocketAddr>,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How to get into a group.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// A rendezvous server, besides those in the groupspec; repeatable
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) server: Vec<String>,
+    /// The UDP address to use
+    #[arg(long, value_name = "ADDR", default_value = "[::]:0")]
+    pub(crate) listen: SocketAddr,
+    /// Most bytes a second to upload, all streams together (20M, 500k)
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) max_upload: Option<u64>,
+    /// How long joining may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// What to publish.
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// The groupspec, or @FILE
+    pub(crate) spec: String,
+    /// The stream's name
+    pub(crate) stream: String,
+    /// A file, or - for standard input
+    #[arg(default_value = "-")]
+    pub(crate) input: PathBuf,
+    /// Pace a recording by its own clock
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) realtime: bool,
+    /// Bytes of any kind instead of MPEG-TS
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// How long a piece is worth repairing
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) window: Option<Duration>,
+    /// How much longer a piece stays to be passed on
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) relay_margin: Option<Duration>,
+    /// Most neighbors to push one slice to
+    #[arg(long, value_name = "N")]
+    pub(crate) push_neighbors: Option<u32>,
+    /// How to get there.
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// What to play.
+#[derive(Debug, Args)]
+pub(crate) struct Play {
+    /// The groupspec, or @FILE
+    pub(crate) spec: String,
+    /// The stream's name
+    pub(crate) stream: String,
+    /// A file, or - for standard output
+    #[arg(default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// How to get there.
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// What to show.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How many viewers
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) viewers: u16,
+    /// How long; the test picture lasts 30 s
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub(crate) duration: Duration,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A number of bytes, with k, M or G for thousands.
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(['k', 'M', 'G']);
+    let factor = match &text[digits.len()..] {
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        _ => return Err("one of k, M, G may follow the number".into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a whole number with k, M or G is wanted")?;
+    number.checked_mul(factor).ok_or_else(|| "too large".into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! Signals that ask us to end.
+
+use std::io;
+
+use tokio::signal::unix::{self, SignalKind};
+
+use crate::stop::Signal;
+
+/// Listens for SIGINT and SIGTERM. The first is handed out, the second ends the process on the spot.
+pub(crate) struct Signals {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+}
+
+impl Signals {
+    /// Begins to listen; until then the signals kill as usual.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: unix::signal(SignalKind::interrupt())?,
+            terminate: unix::signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the first signal. From then on a second one kills.
+    pub(crate) async fn first(mut self) -> Signal {
+        let first = self.next().await;
+        tokio::spawn(async move {
+            let second = self.next().await;
+            std::process::exit(i32::from(second.exit_code()));
+        });
+        first
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+        }
+    }
+}

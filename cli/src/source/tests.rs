@@ -1,0 +1,93 @@
+use std::io::Cursor;
+
+use super::*;
+use crate::ts::PACKET_SIZE;
+
+const CLIP: &[u8] = include_bytes!("../../assets/testclip.ts");
+
+fn collect(bytes: &'static [u8], format: Format) -> (Vec<Batch>, Option<String>) {
+    let mut batches = read(Box::new(Cursor::new(bytes)), format);
+    let mut taken = Vec::new();
+    while let Some(batch) = batches.blocking_recv() {
+        match batch {
+            Ok(batch) => taken.push(batch),
+            Err(failure) => return (taken, Some(failure.to_string())),
+        }
+    }
+    (taken, None)
+}
+
+fn packet_count(batches: &[Batch]) -> usize {
+    let count = |batch: &Batch| match batch {
+        Batch::Packets(packets) => packets.len(),
+        Batch::Bytes(_) => 0,
+    };
+    batches.iter().map(count).sum()
+}
+
+#[test]
+fn every_packet_of_a_source_is_read() {
+    let (batches, failure) = collect(CLIP, Format::Transport);
+    assert_eq!((packet_count(&batches), failure), (CLIP.len() / PACKET_SIZE, None));
+}
+
+#[test]
+fn raw_bytes_pass_whatever_they_are() {
+    let (batches, failure) = collect(b"no packets at all", Format::Raw);
+    assert!(matches!(&batches[..], [Batch::Bytes(bytes)] if bytes.as_ref() == b"no packets at all"));
+    assert_eq!(failure, None);
+}
+
+#[test]
+fn a_paced_source_takes_as_long_as_its_clock_says_and_stops_at_the_limit() {
+    let start = Instant::now();
+    let limit = Duration::from_millis(400);
+    let (batches, failure) = collect(CLIP, Format::PacedTransport { limit });
+    let spent = start.elapsed();
+    assert_eq!(failure, None);
+    assert!((10..400).contains(&packet_count(&batches)), "{}", packet_count(&batches));
+    assert!(batches.len() >= 5, "a batch for each clock, not one for all");
+    assert!(spent >= Duration::from_millis(340), "{spent:?}");
+}
+
+#[test]
+fn input_that_is_not_mpeg_ts_is_refused_with_the_way_out() {
+    let text = "just some words\n".repeat(40).leak().as_bytes();
+    let (_, failure) = collect(text, Format::Transport);
+    assert_eq!(
+        failure.as_deref(),
+        Some(
+            "error: the input is not MPEG-TS\n  \
+             tried: no packets in the first 640 bytes; it looks like text\n  \
+             hint: convert it (ffmpeg -i INPUT -c copy -f mpegts -), or send it as it is with --raw"
+        )
+    );
+}
+
+#[test]
+fn an_empty_input_is_refused() {
+    let (_, failure) = collect(b"", Format::Transport);
+    assert!(failure.expect("refused").contains("\n  tried: the input is empty\n"));
+}
+
+#[test]
+fn a_recording_without_a_clock_cannot_be_paced() {
+    let mut packets = CLIP[..50 * PACKET_SIZE].to_vec();
+    for packet in packets.chunks_mut(PACKET_SIZE) {
+        packet[3] &= !0x20;
+    }
+    let (batches, failure) = collect(packets.leak(), Format::PacedTransport { limit: Duration::MAX });
+    assert_eq!(packet_count(&batches), 0);
+    assert!(failure.expect("refused").starts_with("error: the recording has no clock to pace it by\n"));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let Err(failure) = open(Path::new("/nowhere/clip.ts")) else { panic!("there is no such file") };
+    assert_eq!(
+        failure.to_string(),
+        "error: cannot open the input: /nowhere/clip.ts\n  \
+         tried: no such file or directory (os error 2)\n  \
+         hint: check the file's name and that it may be read"
+    );
+}

@@ -1,0 +1,128 @@
+//! Why a command ends before its end, and the exit code that says so.
+
+use std::fmt;
+use std::io;
+
+/// Why a command did not run to its end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Whoever read our output has gone: a quiet end, not an error.
+    ClosedPipe,
+    /// A signal came before the work was done.
+    Signal(Signal),
+    /// Something went wrong.
+    Failed(Failure),
+}
+
+/// The signals that end a command politely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill`.
+    Terminate,
+}
+
+/// What kind of failure; its number is the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Failed while running.
+    Failed = 1,
+    /// Wrong use: arguments, configuration.
+    Usage = 2,
+    /// Could not reach the group or server in time.
+    Unreachable = 3,
+    /// Refused: groupspec, authorisation or permission.
+    Refused = 4,
+    /// A check failed.
+    Check = 5,
+}
+
+/// An error as people get it: what, then what was tried, then what to do about it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The kind.
+    pub(crate) code: Code,
+    what: String,
+    tried: Option<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure that says only what; lower-case, one line, no full stop.
+    pub(crate) fn new(code: Code, what: impl Into<String>) -> Self {
+        Self { code, what: what.into(), tried: None, hint: None }
+    }
+
+    /// What was tried, or why it failed.
+    pub(crate) fn tried(mut self, tried: impl Into<String>) -> Self {
+        self.tried = Some(tried.into());
+        self
+    }
+
+    /// What the reader may do.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A write to `target` that did not work; a reader who has gone is no failure.
+    pub(crate) fn of_write(target: &str, error: &io::Error) -> Stop {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Stop::ClosedPipe;
+        }
+        let failure = Self::new(Code::Failed, format!("cannot write to {target}"));
+        Stop::Failed(failure.tried(lower_first(&error.to_string())).hint(match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "make room there, or choose another place"
+            }
+            _ => "check that the place exists and may be written",
+        }))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.what)?;
+        if let Some(tried) = &self.tried {
+            write!(f, "\n  tried: {tried}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl Stop {
+    /// The process's exit code.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::ClosedPipe => 0,
+            Self::Signal(signal) => signal.exit_code(),
+            Self::Failed(failure) => failure.code as u8,
+        }
+    }
+}
+
+impl Signal {
+    /// 128 and the signal's number, as shells count.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
+
+/// The system's messages begin with a capital; ours do not.
+pub(crate) fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}

@@ -1,1 +1,35 @@
-//! Being built.
+//! Who is connected to whom: members find each other, choose whom to stay linked with, notice who is gone, and
+//! introduce each other.
+//!
+//! Nouns: a [`Record`] is what one member says of itself, signed; the heard list holds the records of others,
+//! the [`BestList`] those of them that are worth a link; gossip keeps both up to date ([`Message`]). A
+//! [`introducer::Introducer`] tells two members of each other. [`Overlay`] is the machine of one member of one
+//! group; [`rendezvous`] is the server's.
+//!
+//! Inputs: links that come and go, messages, [`Command`]s. Outputs: links wanted and not wanted, messages,
+//! [`Event`]s. It refuses to know what the links carry besides its own messages, and how dialling is done.
+
+mod api;
+mod best;
+mod config;
+mod coverage;
+mod dials;
+mod estimate;
+mod heard;
+pub mod introducer;
+mod link;
+mod memory;
+mod message;
+mod overlay;
+mod places;
+mod record;
+pub mod rendezvous;
+mod troubles;
+
+pub use api::{Command, Event, Input, Neighbor, Output, Setup, Stats};
+pub use best::{BestList, Choice, NEAR_COUNT, Policy, RING_EACH_SIDE, Reason, View, ring, standard};
+pub use config::Config;
+pub use message::{Aged, Digest, Farewell, MAX_DIGESTS, MAX_RECORD_BYTES, MAX_RECORDS, Message, Role};
+pub use overlay::Overlay;
+pub use places::Place;
+pub use record::{Draft, Record};

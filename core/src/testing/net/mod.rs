@@ -109,6 +109,13 @@ impl<M: Layer> Net<M> {
         self
     }
 
+    /// Writes no trace: for networks of hundreds, whose trace nobody would read.
+    #[must_use]
+    pub fn untraced(mut self) -> Self {
+        self.trace.is_off = true;
+        self
+    }
+
     /// Shows each message to `tap` as it is sent; `tap` may drop or replace it.
     pub fn tap(&mut self, tap: impl FnMut(&Passing<'_, M::Message>) -> Fate<M::Message> + 'static) {
         self.tap = Some(Box::new(tap));

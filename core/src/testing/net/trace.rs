@@ -9,6 +9,7 @@ pub(super) struct Trace {
     names: BTreeMap<PeerId, String>,
     text: String,
     pub(super) has_messages: bool,
+    pub(super) is_off: bool,
 }
 
 impl Trace {
@@ -22,6 +23,9 @@ impl Trace {
 
     /// One line: when, at which node, what. Peers in `what` are shown by their names.
     pub(super) fn note(&mut self, now: Time, at: &PeerId, what: &str) {
+        if self.is_off {
+            return;
+        }
         let mut what = what.to_owned();
         for (peer, name) in &self.names {
             let shown = format!("{peer:?}");

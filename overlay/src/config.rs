@@ -1,0 +1,178 @@
+use std::time::Duration;
+
+use crate::best::{self, Policy};
+use crate::rendezvous::Rate;
+
+/// How an overlay behaves. Source: spec OV-4 … OV-24.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Whom to be linked with. The topology depends on nothing else. Default [`best::standard`].
+    pub policy: Policy,
+    /// Most members heard of at a time. More survive a larger disaster and cost 32 bytes each plus the record
+    /// (about 300 bytes, shared). Default 512: 5 % of them still hold a group of 10,000 together.
+    pub heard: usize,
+    /// Most expired members that are remembered and now and then dialled: without them, a partition longer than
+    /// `age_limit` never heals. Default 64.
+    pub remembered: usize,
+    /// For how long an expired member is remembered. Default 24 h, as Serf keeps failed members.
+    pub remember_for: Duration,
+    /// How long a record lives whose sequence does not move. Longer keeps ghosts, shorter costs more renewals.
+    /// Default 300 s, as RTMFP.
+    pub age_limit: Duration,
+    /// How often the own record is issued again; about 250 bytes to each neighbor each time. Default 100 s:
+    /// two renewals may be missed.
+    pub renew_period: Duration,
+    /// Time between exchanges when nothing changes. Longer is cheaper (an exchange is 12 bytes for each member
+    /// offered, 2 kB at most) and spreads renewals more slowly. Default 10 s, as RTMFP.
+    pub gossip_interval: Duration,
+    /// Time between exchanges while the best list still changes. Default 1 s.
+    pub hurried_interval: Duration,
+    /// How long news is gathered before the best list is made again. Default 20 ms: below a round trip.
+    pub sort_delay: Duration,
+    /// Most records in one message. Default 40 (and never more than 16 KiB).
+    pub records_per_message: usize,
+    /// How many members on each side of a neighbor are offered to it. Fewer spoil the member estimate.
+    /// Default 64: an error of 9 %.
+    pub ring_width: usize,
+    /// How many members chosen by chance are offered in an exchange besides. Default 4.
+    pub random_offered: usize,
+    /// How long the random choice of the best list stays. Shorter finds near members sooner and costs a
+    /// handshake (about 5 kB) each time. Default 60 s.
+    pub random_period: Duration,
+    /// Age before which a link is not asked to end, so that links made while a group forms are not broken at
+    /// once. Default 10 s.
+    pub leave_after: Duration,
+    /// Time between two requests to end the same link. Default 90 s, as librtmfp.
+    pub leave_period: Duration,
+    /// For how long a neighbor that the owner added stays although the sort does not want it. Default 60 s.
+    pub added_for: Duration,
+    /// Time between probes; each goes to the neighbor that was silent longest. Default 1 s.
+    pub probe_period: Duration,
+    /// Time after which an unanswered probe is sent again; after three it is silence. Default 1 s.
+    pub probe_timeout: Duration,
+    /// Two deaths within this time are an alarm: everybody is probed. Default 5 s.
+    pub alarm_within: Duration,
+    /// How long an alarm lasts, with exchanges at `hurried_interval`. Default 15 s.
+    pub alarm_for: Duration,
+    /// How long a member that did not answer is left alone; doubled with each failure, up to `age_limit`.
+    /// Default 30 s.
+    pub dead_for: Duration,
+    /// After how long an unanswered dial no longer holds a place in the best list. Default 1.5 s.
+    pub slow_dial: Duration,
+    /// After how long a dial is given up although the host said nothing. Default 30 s.
+    pub dial_timeout: Duration,
+    /// How long an introducer may take. Default 1 s.
+    pub introduction_timeout: Duration,
+    /// Most dials at a time. Default 32: a whole best list.
+    pub dials: usize,
+    /// Most links. Default 128: three times a best list of 10,000 members.
+    pub links: usize,
+    /// Most links that others chose and we did not: half of all stay for our own choice, so that nobody can
+    /// surround us by dialling. Default 64.
+    pub incoming_links: usize,
+    /// Most neighbors that other layers hold. Default 64.
+    pub pins: usize,
+    /// Most members known by id alone. Default 32.
+    pub hints: usize,
+    /// Most members in trouble (dead, left, full, banned) that are remembered. Default 256.
+    pub troubles: usize,
+    /// How long a ban lasts. Default 1 h.
+    pub ban_for: Duration,
+    /// Records taken from one neighbor; each that is news costs a signature check (31 µs). Default 160 at
+    /// once, then 20 a second.
+    pub records: Rate,
+    /// Offers, requests and tidings of the lost taken from one neighbor; each costs about 20 µs and 2 kB.
+    /// Default 32 at once, then 4 a second.
+    pub requests: Rate,
+    /// Introductions that one neighbor may ask of us, and may bring us into. Default 16 at once, then 2 a
+    /// second.
+    pub introductions: Rate,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            policy: best::standard,
+            heard: 512,
+            remembered: 64,
+            remember_for: seconds(86_400),
+            age_limit: seconds(300),
+            renew_period: seconds(100),
+            gossip_interval: seconds(10),
+            hurried_interval: seconds(1),
+            sort_delay: Duration::from_millis(20),
+            records_per_message: 40,
+            ring_width: 64,
+            random_offered: 4,
+            random_period: seconds(60),
+            leave_after: seconds(10),
+            leave_period: seconds(90),
+            added_for: seconds(60),
+            probe_period: seconds(1),
+            probe_timeout: seconds(1),
+            alarm_within: seconds(5),
+            alarm_for: seconds(15),
+            dead_for: seconds(30),
+            slow_dial: Duration::from_millis(1_500),
+            dial_timeout: seconds(30),
+            introduction_timeout: seconds(1),
+            dials: 32,
+            links: 128,
+            incoming_links: 64,
+            pins: 64,
+            hints: 32,
+            troubles: 256,
+            ban_for: seconds(3_600),
+            records: Rate { burst: 160, per_second: 20 },
+            requests: Rate { burst: 32, per_second: 4 },
+            introductions: Rate { burst: 16, per_second: 2 },
+        }
+    }
+}
+
+impl Config {
+    /// Says what cannot work, in words that name the field.
+    pub fn validate(&self) -> Result<(), &'static str> {
+        let tick = Duration::from_millis(1);
+        let periods = [self.gossip_interval, self.hurried_interval, self.sort_delay, self.probe_period];
+        let timeouts = [self.probe_timeout, self.slow_dial, self.dial_timeout, self.introduction_timeout];
+        let limits = [self.remembered, self.dials, self.pins, self.hints, self.troubles];
+        let rules = [
+            (periods.iter().all(|period| *period >= tick), "periods must be at least 1 ms"),
+            (timeouts.iter().all(|timeout| *timeout >= tick), "timeouts must be at least 1 ms"),
+            (self.random_period >= tick && self.leave_period >= tick, "periods must be at least 1 ms"),
+            (self.renew_period >= tick, "periods must be at least 1 ms"),
+            (self.hurried_interval <= self.gossip_interval, "hurried_interval must be at most gossip_interval"),
+            (self.age_limit >= 2 * self.renew_period, "age_limit must be at least twice renew_period"),
+            ((16..=65_536).contains(&self.heard), "heard must lie in 16 … 65,536"),
+            ((1..=40).contains(&self.records_per_message), "records_per_message must lie in 1 … 40"),
+            ((3..=96).contains(&self.ring_width), "ring_width must lie in 3 … 96"),
+            (self.random_offered <= 16, "random_offered must be at most 16"),
+            ((8..=1_024).contains(&self.links), "links must lie in 8 … 1,024"),
+            (self.incoming_links <= self.links / 2, "incoming_links must be at most half of links"),
+            (limits.iter().all(|limit| *limit > 0), "limits must be at least 1"),
+            (
+                self.records.is_valid() && self.requests.is_valid() && self.introductions.is_valid(),
+                "rates must be at least 1 at once and 1 a second",
+            ),
+        ];
+        rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, broken)| Err(broken))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_broken_rules_are_named() {
+        assert_eq!(Config::default().validate(), Ok(()));
+        let ghostly = Config { age_limit: Duration::from_secs(150), ..Config::default() };
+        assert_eq!(ghostly.validate(), Err("age_limit must be at least twice renew_period"));
+        let open = Config { incoming_links: 65, ..Config::default() };
+        assert_eq!(open.validate(), Err("incoming_links must be at most half of links"));
+        let still = Config { probe_period: Duration::ZERO, ..Config::default() };
+        assert_eq!(still.validate(), Err("periods must be at least 1 ms"));
+    }
+}

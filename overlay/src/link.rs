@@ -1,0 +1,66 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use stratus_core::{GroupAddress, PeerId, Time};
+
+use crate::places::Place;
+use crate::rendezvous::Bucket;
+
+/// A link to a neighbor.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub(crate) peer: PeerId,
+    pub(crate) address: GroupAddress,
+    pub(crate) place: Place,
+    pub(crate) since: Time,
+    /// Whether we asked to end it; nothing is said over it any more.
+    pub(crate) is_closing: bool,
+    /// Until when the owner's wish keeps it.
+    pub(crate) added_until: Option<Time>,
+    /// When it last said anything.
+    pub(crate) heard_at: Time,
+    pub(crate) probe: Option<Probe>,
+    /// The last measured round trip.
+    pub(crate) rtt: Option<Duration>,
+    pub(crate) asked_to_leave_at: Option<Time>,
+    /// From where we see it come, as the host says.
+    pub(crate) observed: Option<SocketAddr>,
+    /// From where it sees us come, as it says.
+    pub(crate) sees_us_at: Option<SocketAddr>,
+    pub(crate) records: Bucket,
+    pub(crate) requests: Bucket,
+    pub(crate) introductions: Bucket,
+}
+
+/// A ping that was not answered yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe {
+    pub(crate) nonce: u32,
+    pub(crate) sent_at: Time,
+    /// How many were sent in a row.
+    pub(crate) attempts: u32,
+    /// Whether something else came since: it is alive, and only the round trip is still of interest.
+    pub(crate) is_answered: bool,
+}
+
+impl Link {
+    pub(crate) fn new(peer: PeerId, address: GroupAddress, now: Time) -> Self {
+        Self {
+            peer,
+            address,
+            place: address.prefix(),
+            since: now,
+            is_closing: false,
+            added_until: None,
+            heard_at: now,
+            probe: None,
+            rtt: None,
+            asked_to_leave_at: None,
+            observed: None,
+            sees_us_at: None,
+            records: Bucket::default(),
+            requests: Bucket::default(),
+            introductions: Bucket::default(),
+        }
+    }
+}

@@ -1,0 +1,370 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use stratus_core::{
+    Cx, Deadline, GroupAddress, GroupId, Identity, Machine, PeerId, RingArc, RingKey, Time, Timers,
+};
+
+use crate::api::{Command, Event, Input, Neighbor, Output, Setup, Stats};
+use crate::best::{BestList, Reason};
+use crate::config::Config;
+use crate::coverage::coverage;
+use crate::dials::Dials;
+use crate::estimate;
+use crate::heard::HeardList;
+use crate::introducer::Introducer;
+use crate::link::Link;
+use crate::memory::Memory;
+use crate::message::Message;
+use crate::places::{Place, place_of};
+use crate::record::{Draft, Record};
+use crate::rendezvous::MAX_CANDIDATES;
+use crate::troubles::{Trouble, Troubles};
+
+mod exchange;
+mod hearing;
+mod liveness;
+mod meeting;
+mod own;
+mod parting;
+mod topology;
+
+use liveness::Alarm;
+use topology::Pace;
+
+/// One member's part in keeping a group together: whom it has heard of, with whom it is linked, and why.
+///
+/// It asks for links (`Connect`, `Disconnect`) and tells of them; what travels over them besides its own
+/// messages is none of its business. Source: spec OV-4 … OV-25.
+pub struct Overlay {
+    config: Config,
+    identity: Identity,
+    group: GroupId,
+    ring: RingKey,
+    address: GroupAddress,
+    own: own::Own,
+    heard: HeardList,
+    memory: Memory,
+    troubles: Troubles,
+    /// Members known by id alone, oldest first.
+    hints: Vec<PeerId>,
+    /// Whom other layers hold.
+    pins: BTreeSet<PeerId>,
+    links: BTreeMap<PeerId, Link>,
+    dials: Dials,
+    best: BestList,
+    /// Decides the random choice of this round.
+    chance: u64,
+    pace: Pace,
+    alarm: Alarm,
+    introducer: Introducer,
+    coverage: RingArc,
+    timers: Timers,
+    stats: Stats,
+    has_left: bool,
+}
+
+/// Names of the timers.
+mod timer {
+    pub(super) const RENEW: &str = "renew";
+    pub(super) const SORT: &str = "sort";
+    pub(super) const GOSSIP: &str = "gossip";
+    pub(super) const ROUND: &str = "round";
+    pub(super) const PART: &str = "part";
+    pub(super) const PROBE: &str = "probe";
+    pub(super) const SILENCE: &str = "silence";
+    pub(super) const DIALS: &str = "dials";
+    pub(super) const MEMORY: &str = "memory";
+    pub(super) const AGE: &str = "age";
+}
+
+impl Overlay {
+    /// An overlay that knows nobody. `config` must be valid. Cost: one signature.
+    pub fn new(config: Config, setup: Setup) -> Self {
+        if let Err(what) = config.validate() {
+            panic!("the overlay's config is not valid: {what}");
+        }
+        let Setup { identity, group, ring } = setup;
+        let address = ring.address(&identity.peer());
+        let record = Record::sign(&identity, &group, Draft::default());
+        let mut timers = Timers::default();
+        // Whatever the host does first also starts the machine.
+        timers.set(timer::RENEW, Time::ZERO);
+        Self {
+            own: own::Own::new(Arc::new(record)),
+            heard: HeardList::new(config.heard),
+            memory: Memory::new(config.remembered),
+            troubles: Troubles::new(config.troubles),
+            hints: Vec::new(),
+            pins: BTreeSet::new(),
+            links: BTreeMap::new(),
+            dials: Dials::new(config.dials),
+            best: BestList::default(),
+            chance: 0,
+            pace: Pace::new(config.hurried_interval),
+            alarm: Alarm::default(),
+            introducer: Introducer::new(config.introductions, config.links),
+            coverage: coverage(&address, [].iter()),
+            timers,
+            stats: Stats::default(),
+            has_left: false,
+            config,
+            identity,
+            group,
+            ring,
+            address,
+        }
+    }
+
+    /// Our own place.
+    fn me(&self) -> Place {
+        self.address.prefix()
+    }
+
+    fn place_of(&self, peer: &PeerId) -> Place {
+        place_of(&self.ring, peer)
+    }
+
+    /// The link to `peer`, unless there is none or we are ending it.
+    fn open_link(&self, peer: &PeerId) -> Option<&Link> {
+        self.links.get(peer).filter(|link| !link.is_closing)
+    }
+
+    /// The links that are not being ended.
+    fn open_links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values().filter(|link| !link.is_closing)
+    }
+
+    /// Tells the owner if the stretch of the ring that is ours has changed.
+    fn update_coverage(&mut self, out: &mut Vec<Output>) {
+        let neighbors: Vec<GroupAddress> = self.open_links().map(|link| link.address).collect();
+        let arc = coverage(&self.address, neighbors.iter());
+        if arc != self.coverage {
+            self.coverage = arc;
+            out.push(Output::Event(Event::LocalCoverage(arc)));
+        }
+    }
+
+    /// A message over a link that is up and stays so.
+    fn received(&mut self, cx: &mut Cx<'_>, from: PeerId, message: Message, out: &mut Vec<Output>) {
+        let Some(link) = self.links.get_mut(&from).filter(|link| !link.is_closing) else { return };
+        link.heard_at = cx.now;
+        if let Some(probe) = &mut link.probe {
+            // Whatever it says, it is there.
+            probe.is_answered = true;
+        }
+        match message {
+            Message::Hello(record) => self.hello(cx, from, record, out),
+            Message::Offer { role, digests } => self.offered(cx, from, role, &digests, out),
+            Message::Want(places) => self.wanted(cx, from, &places, out),
+            Message::Records(records) => self.records(cx, from, records, out),
+            Message::Ping { nonce, is_repeated } => self.pinged(cx, from, nonce, is_repeated, out),
+            Message::Pong(nonce) => self.ponged(cx, from, nonce, out),
+            Message::AskLeave => self.asked_to_leave(cx, from, out),
+            Message::Goodbye(why) => self.goodbye(cx, from, why, out),
+            Message::Introduce { target, candidates } => self.introduce(cx, from, target, candidates, out),
+            Message::Introduced { peer, record, candidates } => {
+                self.introduced(cx, from, peer, record, candidates, out);
+            }
+            Message::NotIntroduced(target) => self.not_introduced(cx, from, target, out),
+            Message::Observed(address) => self.seen_at(cx, from, address),
+            Message::Lost(peer) => self.told_of_loss(cx, from, peer, out),
+        }
+    }
+
+    fn commanded(&mut self, cx: &mut Cx<'_>, command: Command, out: &mut Vec<Output>) {
+        match command {
+            Command::SetAddresses(addresses) => self.set_addresses(cx, addresses, out),
+            Command::SetServers(servers) => self.set_servers(cx, servers, out),
+            Command::Bootstrap(records) => self.bootstrap(cx, records, out),
+            Command::AddNeighbor(peer) => self.add_neighbor(cx, peer, out),
+            Command::AddMemberHint(peer) => self.add_hint(cx, peer),
+            Command::HearRecord(bytes) => self.hear_bytes(cx, bytes, out),
+            Command::Pin(peer) => self.pin(cx, peer),
+            Command::Unpin(peer) => {
+                self.pins.remove(&peer);
+            }
+            Command::Ban(peer) => self.ban(cx, peer, out),
+            Command::ConnectFailed(peer) => self.connect_failed(cx, peer, out),
+            Command::Introduce(peer) => self.seek_introduction(cx, peer, out),
+            Command::Observed { peer, address } => self.observed(peer, address, out),
+            Command::Leave => self.leave(out),
+        }
+    }
+
+    fn due(&mut self, cx: &mut Cx<'_>, name: &'static str, out: &mut Vec<Output>) {
+        match name {
+            timer::RENEW => self.renew(cx, out),
+            timer::SORT => self.sort(cx, out),
+            timer::GOSSIP => self.gossip(cx, out),
+            timer::ROUND => self.next_round(cx),
+            timer::PART => self.part(cx, out),
+            timer::PROBE => self.probe(cx, out),
+            timer::SILENCE => self.judge_silence(cx, out),
+            timer::DIALS => self.judge_dials(cx, out),
+            timer::MEMORY => self.try_memory(cx, out),
+            timer::AGE => self.age(cx),
+            _ => unreachable!("the names above are all there are"),
+        }
+    }
+
+    /// The first thing that happens to a machine.
+    fn start(&mut self, cx: &mut Cx<'_>) {
+        let rng = &mut *cx.rng;
+        self.chance = rng.next_u64();
+        self.timers.set(timer::ROUND, cx.now + rng.jitter(self.config.random_period));
+        self.timers.set(timer::AGE, cx.now + rng.jitter(self.config.age_limit / 16));
+        self.timers.set(timer::MEMORY, cx.now + rng.jitter(self.memory_interval()));
+    }
+
+    /// Forgets what is too old.
+    fn age(&mut self, cx: &mut Cx<'_>) {
+        self.bury_expired(cx);
+        self.troubles.expire(cx.now, self.config.age_limit);
+        self.memory.expire(cx.now);
+        self.timers.set(timer::AGE, cx.now + cx.rng.jitter(self.config.age_limit / 16));
+    }
+
+    fn ban(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        let (place, duration) = (self.place_of(&peer), self.config.ban_for);
+        self.troubles.note(place, Trouble::Banned, cx.now, duration, duration);
+        self.heard.remove(place);
+        self.memory.forget(place);
+        self.hints.retain(|hint| *hint != peer);
+        self.pins.remove(&peer);
+        self.dials.take(&peer);
+        self.close(cx, peer, out);
+    }
+
+    fn misbehaved(peer: PeerId, what: &'static str, out: &mut Vec<Output>) {
+        out.push(Output::Event(Event::Misbehaved { peer, what }));
+    }
+}
+
+impl Machine for Overlay {
+    type Input = Input;
+    type Output = Output;
+
+    fn handle(&mut self, cx: &mut Cx<'_>, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Connected(peer) => self.connected(cx, peer, out),
+            Input::Disconnected(peer) => self.disconnected(cx, peer, out),
+            _ if self.has_left => {}
+            Input::Received { from, message } => self.received(cx, from, message, out),
+            Input::Command(command) => self.commanded(cx, command, out),
+        }
+    }
+
+    fn wake(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        while let Some(name) = self.timers.pop_due(cx.now) {
+            self.due(cx, name, out);
+        }
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        self.timers.next()
+    }
+}
+
+/// What the owner may look at.
+impl Overlay {
+    /// Everybody we have a link with, by peer id.
+    pub fn neighbors(&self) -> Vec<Neighbor> {
+        let neighbor = |link: &Link| Neighbor {
+            peer: link.peer,
+            address: link.address,
+            rtt: link.rtt,
+            reason: self.reason(link),
+        };
+        self.open_links().map(neighbor).collect()
+    }
+
+    /// How many they are.
+    pub fn neighbor_count(&self) -> usize {
+        self.open_links().count()
+    }
+
+    /// How many members the group has, ourselves included, as far as can be told from here.
+    pub fn estimated_member_count(&self) -> u64 {
+        estimate::members(self.me(), self.heard.places())
+    }
+
+    /// The stretch of the ring that we answer for.
+    pub fn coverage(&self) -> RingArc {
+        self.coverage
+    }
+
+    /// Our place on the ring.
+    pub fn address(&self) -> GroupAddress {
+        self.address
+    }
+
+    /// What we say of ourselves.
+    pub fn own_record(&self) -> &Record {
+        self.own.record()
+    }
+
+    /// Where `peer` may be met, best first; empty if nothing is known.
+    pub fn candidates(&self, peer: &PeerId) -> Vec<SocketAddr> {
+        let place = self.place_of(peer);
+        let introduced = self.dials.get(peer).map(|dial| dial.candidates.as_slice()).unwrap_or_default();
+        let heard = self.heard.get(place).map(|entry| entry.addresses()).unwrap_or_default();
+        let remembered = self.memory.record(place).map(|record| record.addresses()).unwrap_or_default();
+        let mut candidates = Vec::new();
+        for address in introduced.iter().chain(heard).chain(remembered) {
+            if candidates.len() < MAX_CANDIDATES && !candidates.contains(address) {
+                candidates.push(*address);
+            }
+        }
+        candidates
+    }
+
+    /// Whether the member is in the heard list.
+    pub fn has_heard_of(&self, peer: &PeerId) -> bool {
+        self.heard.get(self.place_of(peer)).is_some_and(|entry| entry.record().peer() == *peer)
+    }
+
+    /// The present best list.
+    pub fn best(&self) -> &BestList {
+        &self.best
+    }
+
+    /// Counts.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            heard_now: self.heard.len(),
+            remembered_now: self.memory.len(),
+            best_now: self.best.len(),
+            ..self.stats
+        }
+    }
+
+    /// A line for each neighbor, in ring order from our own place.
+    pub fn neighbors_table(&self) -> String {
+        let mut neighbors = self.neighbors();
+        neighbors.sort_by_key(|neighbor| self.address.clockwise_to(&neighbor.address));
+        let mut table = format!("{:10} {:18} {:>9} {}\n", "peer", "place", "rtt", "why");
+        for neighbor in neighbors {
+            let peer = &neighbor.peer.to_string()[..8];
+            let rtt = neighbor.rtt.map_or("-".to_owned(), |rtt| format!("{:.1} ms", rtt.as_secs_f64() * 1e3));
+            let place = format!("{:?}", neighbor.address);
+            writeln!(table, "{peer:10} {place:18} {rtt:>9} {}", neighbor.reason).expect("a String takes all");
+        }
+        table
+    }
+
+    /// Why there is this link.
+    fn reason(&self, link: &Link) -> Reason {
+        let chosen = self.best.reason(link.place);
+        let pinned = self.pins.contains(&link.peer).then_some(Reason::Pinned);
+        let added = link.added_until.map(|_| Reason::Added);
+        chosen.or(pinned).or(added).unwrap_or(Reason::Incoming)
+    }
+}
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use stratus_core::{Cx, Delivery, PeerId};
+
+use super::{Overlay, timer};
+use crate::api::Output;
+use crate::heard::{Entry, Put};
+use crate::memory::Absence;
+use crate::message::{Aged, Message};
+use crate::places::{Place, place_of};
+use crate::record::Record;
+use crate::troubles::Trouble;
+
+/// How records get into the heard list, and out of it.
+impl Overlay {
+    /// Members from a server or another source outside the group.
+    pub(super) fn bootstrap(&mut self, cx: &mut Cx<'_>, records: Vec<Record>, out: &mut Vec<Output>) {
+        for record in records {
+            self.hear(cx, Arc::new(record), Duration::ZERO, None, out);
+        }
+    }
+
+    /// A neighbor says who it is.
+    pub(super) fn hello(&mut self, cx: &mut Cx<'_>, from: PeerId, record: Arc<Record>, out: &mut Vec<Output>) {
+        if record.peer() == from {
+            self.hear(cx, record, Duration::ZERO, Some(from), out);
+        } else {
+            Self::misbehaved(from, "hello with another's record", out);
+        }
+    }
+
+    /// Records that were asked for, or are new.
+    pub(super) fn records(&mut self, cx: &mut Cx<'_>, from: PeerId, records: Vec<Aged>, out: &mut Vec<Output>) {
+        for Aged { record, age } in records {
+            let rate = self.config.records;
+            let Some(link) = self.links.get_mut(&from) else { return };
+            if !link.records.take(cx.now, rate) {
+                self.stats.throttled_count += 1;
+                continue;
+            }
+            let age = Duration::from_millis(u64::from(age) * 100);
+            if !self.hear(cx, record, age, Some(from), out) {
+                return;
+            }
+        }
+    }
+
+    /// Takes a record into account; false if it was forged, so that nothing more is believed of its source.
+    ///
+    /// The signature is checked only if the record would be kept. Source: spec OV-3, OV-4, OV-6.
+    pub(super) fn hear(
+        &mut self,
+        cx: &mut Cx<'_>,
+        record: Arc<Record>,
+        age: Duration,
+        source: Option<PeerId>,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let peer = record.peer();
+        let place = self.place_of(&peer);
+        if !self.is_news(cx, place, &record, age, source, out) {
+            self.stats.stale_count += 1;
+            return true;
+        }
+        self.stats.verify_count += 1;
+        if !record.verify(cx.verify, &self.group) {
+            if let Some(source) = source {
+                Self::misbehaved(source, "forged record", out);
+            }
+            return false;
+        }
+        self.stats.news_count += 1;
+        if peer == self.identity.peer() {
+            self.outdo(cx, record.sequence(), out);
+        } else {
+            self.keep(cx, place, record, age, source);
+        }
+        true
+    }
+
+    fn is_news(
+        &self,
+        cx: &Cx<'_>,
+        place: Place,
+        record: &Arc<Record>,
+        age: Duration,
+        source: Option<PeerId>,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let (peer, sequence) = (record.peer(), record.sequence());
+        if peer == self.identity.peer() {
+            return sequence > self.own.record().sequence();
+        }
+        if let Some(held) = self.heard.get(place).map(|entry| entry.record().clone()) {
+            let is_owners = source == Some(peer) && held.peer() == peer;
+            if is_owners && held.sequence() > sequence {
+                // It was here before under the same key and does not know: it will issue above this.
+                out.push(self.send_records(peer, vec![self.aged(cx, place, held)]));
+                return false;
+            }
+            return held.peer() == peer && sequence > held.sequence();
+        }
+        let is_alive = source == Some(peer);
+        age < self.config.age_limit
+            && (is_alive || !self.troubles.refuses(place, sequence, cx.now))
+            && !self.troubles.bans(place, cx.now)
+            && (is_alive || !self.memory.has_buried(place, sequence))
+    }
+
+    fn keep(
+        &mut self,
+        cx: &mut Cx<'_>,
+        place: Place,
+        record: Arc<Record>,
+        age: Duration,
+        source: Option<PeerId>,
+    ) {
+        let expires = cx.now + self.config.age_limit.saturating_sub(age);
+        let source = source.map_or(0, |source| self.place_of(&source));
+        let entry = Entry::new(record, expires, source);
+        let me = self.me();
+        let (links, pins, best, ring) = (&self.links, &self.pins, &self.best, &self.ring);
+        let kept = || {
+            let linked = links.values().map(|link| link.place);
+            let pinned = pins.iter().map(|peer| place_of(ring, peer));
+            let mut kept: Vec<Place> =
+                best.iter().map(|choice| choice.place).chain(linked).chain(pinned).collect();
+            kept.sort_unstable();
+            kept
+        };
+        if self.heard.put(place, entry, me, kept, cx.rng) == Put::New {
+            self.memory.forget(place);
+            self.hints.retain(|hint| place_of(ring, hint) != place);
+            self.sort_soon(cx);
+        }
+    }
+
+    /// `record` with its age as of now, to be passed on.
+    pub(super) fn aged(&self, cx: &Cx<'_>, place: Place, record: Arc<Record>) -> Aged {
+        let rest = self.heard.get(place).map_or(Duration::ZERO, |entry| entry.expires().since(cx.now));
+        let age = self.config.age_limit.saturating_sub(rest).as_millis().div_ceil(100);
+        Aged { record, age: u32::try_from(age).unwrap_or(u32::MAX) }
+    }
+
+    pub(super) fn send_records(&self, to: PeerId, records: Vec<Aged>) -> Output {
+        Output::Send { to, message: Message::Records(records), how: Delivery::Control }
+    }
+
+    /// Takes those out whose sequence has not moved for the age limit, and remembers some of them.
+    pub(super) fn bury_expired(&mut self, cx: &mut Cx<'_>) {
+        for (place, entry) in self.heard.expire(cx.now) {
+            self.remember(cx, place, &entry, Absence::Expired);
+            self.sort_soon(cx);
+        }
+    }
+
+    /// A member did not answer: it is out of the list, and stays out for a while. Source: spec OV-13.
+    pub(super) fn bury(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
+        let place = self.place_of(&peer);
+        self.hints.retain(|hint| *hint != peer);
+        let (dead_for, longest) = (self.config.dead_for, self.config.age_limit);
+        self.troubles.note(place, Trouble::Dead, cx.now, dead_for, longest);
+        if let Some(entry) = self.heard.remove(place) {
+            self.remember(cx, place, &entry, Absence::Silent);
+        }
+        self.sort_soon(cx);
+    }
+
+    fn remember(&mut self, cx: &mut Cx<'_>, place: Place, entry: &Entry, why: Absence) {
+        let until = cx.now + self.config.remember_for;
+        self.memory.keep(place, entry.record().clone(), entry.is_proven(), why, until, cx.rng);
+    }
+
+    /// Makes the best list anew, once the news that are coming in now are in.
+    pub(super) fn sort_soon(&mut self, cx: &Cx<'_>) {
+        self.timers.set_sooner(timer::SORT, cx.now + self.config.sort_delay);
+    }
+}

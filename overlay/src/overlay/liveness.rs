@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use stratus_core::{Cx, Delivery, PeerId, Priority, Time};
+
+use super::{Overlay, timer};
+use crate::api::{Event, Output};
+use crate::link::Probe;
+use crate::message::Message;
+use crate::places::distance;
+
+/// How often a probe is sent before its silence counts. Source: spec OV-12.
+const ATTEMPTS: u32 = 3;
+/// How long a ping or pong waits in a queue before it is worth nothing.
+const PING_LIFETIME: Duration = Duration::from_secs(1);
+/// How many neighbors are told of a death: those nearest to the dead, who probably had a link with it too.
+const TOLD: usize = 6;
+
+/// Whether many die at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Alarm {
+    last_death: Option<Time>,
+    until: Time,
+}
+
+impl Alarm {
+    pub(super) fn is_on(&self, now: Time) -> bool {
+        now < self.until
+    }
+}
+
+/// Who is still there, and how far away. Source: spec OV-12.
+impl Overlay {
+    /// Probes the neighbor that was silent longest.
+    pub(super) fn probe(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        let unprobed = self.open_links().filter(|link| link.probe.is_none());
+        if let Some(peer) = unprobed.min_by_key(|link| (link.heard_at, link.peer)).map(|link| link.peer) {
+            self.ping(cx, peer, out);
+        }
+        if !self.links.is_empty() {
+            self.timers.set(timer::PROBE, cx.now + cx.rng.jitter(self.config.probe_period));
+        }
+    }
+
+    /// Sends a ping, the first of up to three.
+    pub(super) fn ping(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        let nonce = cx.rng.next_u64() as u32;
+        let Some(link) = self.links.get_mut(&peer).filter(|link| !link.is_closing) else { return };
+        let attempts = link.probe.map_or(0, |probe| probe.attempts) + 1;
+        link.probe = Some(Probe { nonce, sent_at: cx.now, attempts, is_answered: false });
+        let is_repeated = attempts > 1;
+        // The first is a datagram and measures; the others must arrive if anything does.
+        let how = if is_repeated { Delivery::Control } else { datagram(cx.now) };
+        out.push(Output::Send { to: peer, message: Message::Ping { nonce, is_repeated }, how });
+        self.timers.set_sooner(timer::SILENCE, cx.now + self.config.probe_timeout);
+    }
+
+    pub(super) fn pinged(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: PeerId,
+        nonce: u32,
+        is_repeated: bool,
+        out: &mut Vec<Output>,
+    ) {
+        let how = if is_repeated { Delivery::Control } else { datagram(cx.now) };
+        out.push(Output::Send { to: from, message: Message::Pong(nonce), how });
+    }
+
+    pub(super) fn ponged(&mut self, cx: &mut Cx<'_>, from: PeerId, nonce: u32, out: &mut Vec<Output>) {
+        let Some(link) = self.links.get_mut(&from) else { return };
+        let Some(probe) = link.probe.filter(|probe| probe.nonce == nonce) else { return };
+        link.probe = None;
+        let rtt = cx.now.since(probe.sent_at);
+        let is_first = link.rtt.replace(rtt).is_none();
+        let place = link.place;
+        self.heard.measured(place, rtt);
+        if is_first {
+            self.sort_soon(cx);
+        }
+        out.push(Output::Event(Event::Rtt { peer: from, rtt }));
+    }
+
+    /// Probes again where the last probe was not answered in time, and gives up after the third.
+    pub(super) fn judge_silence(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        let timeout = self.config.probe_timeout;
+        let probes: Vec<(PeerId, Probe)> =
+            self.open_links().filter_map(|link| Some((link.peer, link.probe?))).collect();
+        for (peer, probe) in probes {
+            if probe.sent_at + timeout > cx.now {
+                self.timers.set_sooner(timer::SILENCE, probe.sent_at + timeout);
+            } else if probe.is_answered {
+                self.links.get_mut(&peer).expect("listed above").probe = None;
+            } else if probe.attempts < ATTEMPTS {
+                self.ping(cx, peer, out);
+            } else {
+                self.died(cx, peer, out);
+            }
+        }
+    }
+
+    /// A neighbor fell silent.
+    fn died(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        self.stats.death_count += 1;
+        self.bury(cx, peer);
+        self.close(cx, peer, out);
+        self.tell_of_loss(peer, out);
+        self.note_death(cx, out);
+    }
+
+    /// Tells neighbors that probably have a link with the dead as well.
+    fn tell_of_loss(&self, peer: PeerId, out: &mut Vec<Output>) {
+        let place = self.place_of(&peer);
+        let mut nearest: Vec<_> =
+            self.open_links().map(|link| (distance(place, link.place), link.peer)).collect();
+        nearest.sort_unstable();
+        for (_, to) in nearest.into_iter().take(TOLD) {
+            out.push(Output::Send { to, message: Message::Lost(peer), how: Delivery::Control });
+        }
+    }
+
+    /// A neighbor says that another fell silent: believed only as far as to look.
+    pub(super) fn told_of_loss(&mut self, cx: &mut Cx<'_>, from: PeerId, peer: PeerId, out: &mut Vec<Output>) {
+        let is_worth_a_look = self.open_link(&peer).is_some_and(|link| link.probe.is_none());
+        if is_worth_a_look && self.admits_request(cx, &from) {
+            self.ping(cx, peer, out);
+        }
+    }
+
+    /// The second death within a short time is an alarm: everybody is probed at once.
+    pub(super) fn note_death(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        let within = self.config.alarm_within;
+        let is_second = self.alarm.last_death.is_some_and(|last| cx.now.since(last) <= within);
+        self.alarm.last_death = Some(cx.now);
+        if !is_second || self.alarm.is_on(cx.now) {
+            return;
+        }
+        self.alarm.until = cx.now + self.config.alarm_for;
+        self.hurry(cx);
+        let unprobed: Vec<PeerId> =
+            self.open_links().filter(|link| link.probe.is_none()).map(|link| link.peer).collect();
+        for peer in unprobed {
+            self.ping(cx, peer, out);
+        }
+    }
+}
+
+fn datagram(now: Time) -> Delivery {
+    Delivery::live(now, PING_LIFETIME, Priority::Urgent)
+}

@@ -1,0 +1,139 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{Cx, Delivery, PeerId, Wire as _};
+
+use super::{Overlay, timer};
+use crate::api::{Event, Output};
+use crate::introducer::is_harmless;
+use crate::message::{Aged, Message};
+use crate::places::distance;
+use crate::record::{Draft, Record};
+
+/// How soon after a change the record is issued again: several changes make one issue.
+const CHANGE_DELAY: Duration = Duration::from_millis(500);
+/// When a record is issued again for the first time, to name introducers.
+const FIRST_RENEWAL: Duration = Duration::from_secs(5);
+/// How many neighbors must see us at an address before it is believed.
+const WITNESSES: usize = 2;
+
+/// Our own record, and what goes into it.
+#[derive(Clone, Debug)]
+pub(super) struct Own {
+    record: Arc<Record>,
+    addresses: Vec<SocketAddr>,
+    servers: Vec<SocketAddr>,
+    has_started: bool,
+}
+
+impl Own {
+    pub(super) fn new(record: Arc<Record>) -> Self {
+        Self { record, addresses: Vec::new(), servers: Vec::new(), has_started: false }
+    }
+
+    pub(super) fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+}
+
+impl Overlay {
+    pub(super) fn set_addresses(&mut self, cx: &mut Cx<'_>, addresses: Vec<SocketAddr>, out: &mut Vec<Output>) {
+        self.own.addresses = addresses;
+        self.own.addresses.truncate(Record::MAX_ADDRESSES);
+        self.renew(cx, out);
+    }
+
+    pub(super) fn set_servers(&mut self, cx: &mut Cx<'_>, servers: Vec<SocketAddr>, out: &mut Vec<Output>) {
+        self.own.servers = servers;
+        self.own.servers.truncate(Record::MAX_SERVERS);
+        self.renew(cx, out);
+    }
+
+    /// Issues our record again: a higher sequence keeps us in the lists of others. Source: spec OV-3.
+    pub(super) fn renew(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        let is_first = !std::mem::replace(&mut self.own.has_started, true);
+        if is_first {
+            self.start(cx);
+        }
+        self.issue(self.own.record.sequence().saturating_add(1), out);
+        let period = if is_first { FIRST_RENEWAL.min(self.config.renew_period) } else { self.config.renew_period };
+        self.timers.set(timer::RENEW, cx.now + cx.rng.jitter(period));
+    }
+
+    /// Someone holds a later record of ours than we do: we were here before, under the same key.
+    ///
+    /// Source: spec OV-3.
+    pub(super) fn outdo(&mut self, cx: &mut Cx<'_>, sequence: u64, out: &mut Vec<Output>) {
+        self.issue(sequence.saturating_add(1), out);
+        self.timers.set(timer::RENEW, cx.now + cx.rng.jitter(self.config.renew_period));
+    }
+
+    fn issue(&mut self, sequence: u64, out: &mut Vec<Output>) {
+        let draft = Draft {
+            sequence,
+            addresses: self.all_addresses(),
+            servers: self.own.servers.clone(),
+            introducers: self.introducers(),
+        };
+        self.own.record = Arc::new(Record::sign(&self.identity, &self.group, draft));
+        out.push(Output::Event(Event::OwnRecord(self.own.record.to_bytes())));
+        for link in self.open_links() {
+            let message = Message::Records(vec![Aged { record: self.own.record.clone(), age: 0 }]);
+            out.push(Output::Send { to: link.peer, message, how: Delivery::Control });
+        }
+    }
+
+    /// What the host says, and what at least two neighbors see.
+    fn all_addresses(&self) -> Vec<SocketAddr> {
+        let mut addresses = self.own.addresses.clone();
+        let mut seen: Vec<SocketAddr> = self.open_links().filter_map(|link| link.sees_us_at).collect();
+        seen.sort_unstable();
+        for witnesses in seen.chunk_by(|a, b| a == b) {
+            if witnesses.len() >= WITNESSES && !addresses.contains(&witnesses[0]) {
+                addresses.push(witnesses[0]);
+            }
+        }
+        addresses
+    }
+
+    /// The neighbors nearest on the ring: they stay longest.
+    fn introducers(&self) -> Vec<PeerId> {
+        let mut links: Vec<_> =
+            self.open_links().map(|link| (distance(self.me(), link.place), link.peer)).collect();
+        links.sort_unstable();
+        links.into_iter().take(Record::MAX_INTRODUCERS).map(|(_, peer)| peer).collect()
+    }
+
+    /// A neighbor says from where it sees us come.
+    pub(super) fn seen_at(&mut self, cx: &mut Cx<'_>, from: PeerId, address: SocketAddr) {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        if let Some(link) = self.links.get_mut(&from) {
+            link.sees_us_at = is_harmless(address).then_some(address);
+        }
+        let record = &self.own.record;
+        let is_news = !record.addresses().contains(&address) && record.addresses().len() < Record::MAX_ADDRESSES;
+        if is_news && self.all_addresses().contains(&address) {
+            self.timers.set_sooner(timer::RENEW, cx.now + CHANGE_DELAY);
+        }
+    }
+
+    /// The host says from where it sees a neighbor come.
+    pub(super) fn observed(&mut self, peer: PeerId, address: SocketAddr, out: &mut Vec<Output>) {
+        let Some(link) = self.links.get_mut(&peer).filter(|link| !link.is_closing) else { return };
+        link.observed = Some(address);
+        out.push(Output::Send { to: peer, message: Message::Observed(address), how: Delivery::Control });
+    }
+
+    /// Another layer came across an encoded record.
+    pub(super) fn hear_bytes(&mut self, cx: &mut Cx<'_>, bytes: Bytes, out: &mut Vec<Output>) {
+        match Record::from_bytes(bytes) {
+            Ok(record) => {
+                // How old it is nobody said: old enough to die soon if nobody else has news of it.
+                self.hear(cx, Arc::new(record), self.config.age_limit / 2, None, out);
+            }
+            Err(_) => self.stats.stale_count += 1,
+        }
+    }
+}

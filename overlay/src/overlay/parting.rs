@@ -1,0 +1,89 @@
+use stratus_core::{Cx, Delivery, PeerId, Timers};
+
+use super::{Overlay, timer};
+use crate::api::Output;
+use crate::message::{Farewell, Message};
+use crate::troubles::Trouble;
+
+/// How links end that nobody wants any more. Source: spec OV-11.
+impl Overlay {
+    /// Asks neighbors that we did not choose to end the link; they do so unless they chose us.
+    pub(super) fn part(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        let (after, period) = (self.config.leave_after, self.config.leave_period);
+        let unchosen: Vec<PeerId> =
+            self.open_links().filter(|link| !self.is_chosen(link, cx.now)).map(|link| link.peer).collect();
+        if !unchosen.is_empty() {
+            self.timers.set(timer::PART, cx.now + cx.rng.jitter(after / 2));
+        }
+        for peer in unchosen {
+            let link = self.links.get_mut(&peer).expect("listed above");
+            let is_old_enough = link.since + after <= cx.now;
+            if is_old_enough && link.asked_to_leave_at.is_none_or(|at| at + period <= cx.now) {
+                link.asked_to_leave_at = Some(cx.now);
+                self.stats.leave_asked_count += 1;
+                out.push(Output::Send { to: peer, message: Message::AskLeave, how: Delivery::Control });
+            }
+        }
+    }
+
+    /// A neighbor has no use for the link: neither have we, or it stays.
+    pub(super) fn asked_to_leave(&mut self, cx: &mut Cx<'_>, from: PeerId, out: &mut Vec<Output>) {
+        if self.timers.get(timer::SORT).is_some() {
+            self.sort(cx, out);
+        }
+        let Some(link) = self.open_link(&from) else { return };
+        if self.is_chosen(link, cx.now) || self.neighbor_count() == 1 {
+            self.stats.leave_refused_count += 1;
+        } else {
+            self.close(cx, from, out);
+        }
+    }
+
+    /// A neighbor ends the link.
+    pub(super) fn goodbye(&mut self, cx: &mut Cx<'_>, from: PeerId, why: Farewell, out: &mut Vec<Output>) {
+        let place = self.place_of(&from);
+        let longest = self.config.age_limit;
+        match why {
+            Farewell::Leaving => {
+                let last = self.heard.remove(place).map_or(0, |entry| entry.record().sequence());
+                self.memory.forget(place);
+                self.troubles.note(place, Trouble::Left(last), cx.now, longest, longest);
+            }
+            Farewell::Full => {
+                self.troubles.note(place, Trouble::Full, cx.now, self.config.added_for, longest);
+            }
+        }
+        self.close(cx, from, out);
+    }
+
+    /// Ends the link to make room for another.
+    pub(super) fn dismiss(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        self.stats.full_count += 1;
+        let message = Message::Goodbye(Farewell::Full);
+        out.push(Output::Send { to: peer, message, how: Delivery::Control });
+        self.close(cx, peer, out);
+    }
+
+    /// Ends the link, if there is one.
+    pub(super) fn close(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        if let Some(link) = self.links.get_mut(&peer).filter(|link| !link.is_closing) {
+            link.is_closing = true;
+            out.push(Output::Disconnect(peer));
+            self.update_coverage(out);
+            self.sort_soon(cx);
+        }
+    }
+
+    /// Says goodbye to everybody, and does nothing more.
+    pub(super) fn leave(&mut self, out: &mut Vec<Output>) {
+        let neighbors: Vec<PeerId> = self.open_links().map(|link| link.peer).collect();
+        for to in neighbors {
+            let message = Message::Goodbye(Farewell::Leaving);
+            out.push(Output::Send { to, message, how: Delivery::Control });
+        }
+        self.links.values_mut().for_each(|link| link.is_closing = true);
+        self.dials.clear();
+        self.timers = Timers::default();
+        self.has_left = true;
+    }
+}

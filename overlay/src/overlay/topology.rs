@@ -1,0 +1,337 @@
+use std::time::Duration;
+
+use stratus_core::{Cx, Delivery, PeerId, Time};
+
+use super::{Overlay, timer};
+use crate::api::{Event, Output};
+use crate::best::{BestList, Choice, RING_EACH_SIDE, Reason, View};
+use crate::dials::{Dial, Purpose, Stage};
+use crate::link::Link;
+use crate::message::{Farewell, Message};
+use crate::places::{Place, clockwise, counterclockwise, distance};
+
+/// How fast to gossip: quickly while the best list changes, then ever more slowly.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    interval: Duration,
+    has_changed: bool,
+}
+
+impl Pace {
+    pub(super) fn new(hurried: Duration) -> Self {
+        Self { interval: hurried, has_changed: true }
+    }
+
+    /// The time to the next exchange. Source: spec OV-10.
+    pub(super) fn next_interval(&mut self, hurried: Duration, quiet: Duration) -> Duration {
+        let has_changed = std::mem::take(&mut self.has_changed);
+        self.interval = if has_changed { hurried } else { (self.interval * 2).min(quiet) };
+        self.interval
+    }
+}
+
+/// Whom to be linked with, and links that come and go. Source: spec OV-7, OV-11.
+impl Overlay {
+    /// Makes the best list anew, and dials those in it to whom there is no link.
+    pub(super) fn sort(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        self.timers.clear(timer::SORT);
+        self.stats.sort_count += 1;
+        let known = self.choosable(cx.now);
+        let near = self.near();
+        let view = View {
+            center: self.me(),
+            known: &known,
+            near: &near,
+            members: self.estimated_member_count(),
+            chance: self.chance,
+        };
+        let before = std::mem::replace(&mut self.best, (self.config.policy)(&view));
+        self.react(cx, &before, out);
+        self.dial_wanted(cx, out);
+        let has_unchosen = self.open_links().any(|link| !self.is_chosen(link, cx.now));
+        if has_unchosen && self.timers.get(timer::PART).is_none() {
+            self.timers.set(timer::PART, cx.now + cx.rng.jitter(self.config.leave_after / 2));
+        }
+    }
+
+    /// Gossips faster when those change that make the group hold together; the six of low latency and the one
+    /// by chance may change for ever.
+    fn react(&mut self, cx: &mut Cx<'_>, before: &BestList, out: &mut Vec<Output>) {
+        let is_structure = |choice: &Choice| matches!(choice.reason, Reason::Ring | Reason::Shortcut);
+        let news: Vec<Choice> = self
+            .best
+            .iter()
+            .filter(|choice| is_structure(choice) && !before.contains(choice.place))
+            .collect();
+        if news.is_empty() {
+            return;
+        }
+        self.hurry(cx);
+        let ring = news.iter().filter(|choice| choice.reason == Reason::Ring);
+        // A link that is only just up has an exchange of its own.
+        let is_settled = |link: &&Link| link.since + self.config.hurried_interval <= cx.now;
+        let settled: Vec<PeerId> = ring
+            .filter_map(|choice| self.open_links().filter(is_settled).find(|link| link.place == choice.place))
+            .map(|link| link.peer)
+            .collect();
+        for peer in settled {
+            self.start_exchange(cx, peer, out);
+        }
+    }
+
+    pub(super) fn hurry(&mut self, cx: &mut Cx<'_>) {
+        self.pace.has_changed = true;
+        if !self.links.is_empty() {
+            self.timers.set_sooner(timer::GOSSIP, cx.now + cx.rng.jitter(self.config.hurried_interval));
+        }
+    }
+
+    /// A new random choice.
+    pub(super) fn next_round(&mut self, cx: &mut Cx<'_>) {
+        self.chance = cx.rng.next_u64();
+        self.timers.set(timer::ROUND, cx.now + cx.rng.jitter(self.config.random_period));
+        self.sort_soon(cx);
+    }
+
+    /// The members with whom a link might be had, in rising order.
+    fn choosable(&self, now: Time) -> Vec<Place> {
+        let slow = |dial: &&Dial| dial.since + self.config.slow_dial <= now;
+        let slow: Vec<Place> = self.dials.iter().filter(slow).map(|dial| dial.place).collect();
+        let hints = self.hints.iter().map(|peer| self.place_of(peer));
+        let may_be_had = |place: &Place| !self.troubles.avoids(*place, now) && !slow.contains(place);
+        let mut known: Vec<Place> =
+            self.heard.places().iter().copied().chain(hints).filter(may_be_had).collect();
+        if !self.hints.is_empty() {
+            known.sort_unstable();
+            known.dedup();
+        }
+        known
+    }
+
+    /// The members whose latency was measured, lowest first. Differences under about an eighth count for
+    /// nothing against a link that is up, or links would come and go with every measurement.
+    pub(super) fn near(&self) -> Vec<Place> {
+        let me = self.me();
+        let mut linked: Vec<Place> = self.open_links().map(|link| link.place).collect();
+        linked.sort_unstable();
+        let rank = |(place, entry): (Place, &crate::heard::Entry)| {
+            let is_far = linked.binary_search(&place).is_err();
+            entry.rtt().map(|rtt| (coarse(rtt), is_far, distance(me, place), place))
+        };
+        let mut near: Vec<_> = self.heard.iter().filter_map(rank).collect();
+        near.sort_unstable();
+        near.into_iter().map(|(.., place)| place).collect()
+    }
+
+    /// Whether we want this link ourselves.
+    pub(super) fn is_chosen(&self, link: &Link, now: Time) -> bool {
+        self.best.contains(link.place)
+            || self.pins.contains(&link.peer)
+            || link.added_until.is_some_and(|until| until > now)
+    }
+
+    /// Dials the chosen and the pinned to whom there is no link, as far as there is room.
+    fn dial_wanted(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        let linked: Vec<Place> = self.links.values().map(|link| link.place).collect();
+        let is_missing = |place: Place| !linked.contains(&place) && !self.dials.holds(place);
+        let chosen: Vec<PeerId> = self
+            .best
+            .iter()
+            .filter(|choice| is_missing(choice.place))
+            .filter_map(|choice| self.peer_at(choice.place))
+            .collect();
+        let pinned: Vec<PeerId> =
+            self.pins.iter().copied().filter(|peer| is_missing(self.place_of(peer))).collect();
+        for peer in chosen.into_iter().chain(pinned) {
+            if self.troubles.avoids(self.place_of(&peer), cx.now) {
+                // Only a pinned one: the others were not choosable.
+                self.timers.set_sooner(timer::SORT, cx.now + self.config.dead_for);
+            } else {
+                self.dial(cx, peer, Purpose::Wanted, out);
+            }
+        }
+    }
+
+    /// Who sits at `place`, if it is known.
+    fn peer_at(&self, place: Place) -> Option<PeerId> {
+        let heard = self.heard.get(place).map(|entry| entry.record().peer());
+        heard.or_else(|| self.hints.iter().copied().find(|hint| self.place_of(hint) == place))
+    }
+
+    /// Asks the host for a link, unless there is one, or one in the making, or no room; says whether it did.
+    pub(super) fn dial(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: PeerId,
+        purpose: Purpose,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let is_busy = self.links.contains_key(&peer) || self.dials.get(&peer).is_some();
+        let has_room = !self.dials.is_full() && self.links.len() + self.dials.len() < self.config.links;
+        if is_busy || !has_room || peer == self.identity.peer() {
+            return false;
+        }
+        self.stats.dial_count += 1;
+        let place = self.place_of(&peer);
+        let (candidates, asked) = (Vec::new(), Vec::new());
+        self.dials.push(Dial { peer, place, purpose, stage: Stage::Dialing, since: cx.now, candidates, asked });
+        self.timers.set_sooner(timer::SORT, cx.now + self.config.slow_dial);
+        self.timers.set_sooner(timer::DIALS, cx.now + self.config.dial_timeout);
+        out.push(Output::Connect(peer));
+        true
+    }
+
+    /// A link is up.
+    pub(super) fn connected(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        if self.links.contains_key(&peer) {
+            // The host replaced a link whose end it did not notice.
+            self.disconnected(cx, peer, out);
+        }
+        let dial = self.dials.take(&peer);
+        let place = self.place_of(&peer);
+        let is_unwelcome =
+            self.has_left || peer == self.identity.peer() || self.troubles.bans(place, cx.now);
+        if is_unwelcome {
+            out.push(Output::Disconnect(peer));
+            return;
+        }
+        let purpose = dial.map(|dial| dial.purpose);
+        if !self.has_room_for(cx, &peer, purpose, out) {
+            self.stats.full_count += 1;
+            let message = Message::Goodbye(Farewell::Full);
+            out.push(Output::Send { to: peer, message, how: Delivery::Control });
+            out.push(Output::Disconnect(peer));
+            return;
+        }
+        self.welcome(cx, peer, purpose, out);
+    }
+
+    fn welcome(&mut self, cx: &mut Cx<'_>, peer: PeerId, purpose: Option<Purpose>, out: &mut Vec<Output>) {
+        if self.links.is_empty() {
+            // Nobody answered and now somebody does: it was we who were cut off.
+            self.troubles.forgive_all();
+        }
+        let mut link = Link::new(peer, self.ring.address(&peer), cx.now);
+        let (address, place) = (link.address, link.place);
+        link.added_until = (purpose == Some(Purpose::Added)).then(|| cx.now + self.config.added_for);
+        self.troubles.forgive(place);
+        self.links.insert(peer, link);
+        out.push(Output::Event(Event::NeighborConnect { peer, address }));
+        self.update_coverage(out);
+        let hello = Message::Hello(self.own.record().clone());
+        out.push(Output::Send { to: peer, message: hello, how: Delivery::Control });
+        self.ping(cx, peer, out);
+        if purpose.is_some_and(|purpose| purpose != Purpose::Courtesy) {
+            self.start_exchange(cx, peer, out);
+        }
+        self.timers.set_sooner(timer::PROBE, cx.now + cx.rng.jitter(self.config.probe_period));
+        if self.timers.get(timer::GOSSIP).is_none() {
+            self.timers.set(timer::GOSSIP, cx.now + cx.rng.jitter(self.config.hurried_interval));
+        }
+        self.sort_soon(cx);
+    }
+
+    /// The link is gone.
+    pub(super) fn disconnected(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        let Some(link) = self.links.remove(&peer) else { return };
+        self.introducer.forget(&peer);
+        out.push(Output::Event(Event::NeighborDisconnect { peer, address: link.address }));
+        self.update_coverage(out);
+        if self.has_left {
+            return;
+        }
+        let was_expected = link.is_closing || link.asked_to_leave_at.is_some();
+        if !was_expected {
+            self.note_death(cx, out);
+        }
+        if self.links.is_empty() {
+            self.timers.clear(timer::PROBE);
+            self.timers.clear(timer::GOSSIP);
+            self.timers.clear(timer::SILENCE);
+        }
+        self.ask_others_than(cx, peer, out);
+        self.sort_soon(cx);
+    }
+
+    /// Whether one more link may be had; if it is one that we want and others chose too many, one of those goes.
+    ///
+    /// Links that others chose never take more than `incoming_links`: the rest is for our own choice, so that
+    /// nobody can surround us by dialling. Source: spec OV-11.
+    fn has_room_for(
+        &mut self,
+        cx: &mut Cx<'_>,
+        peer: &PeerId,
+        purpose: Option<Purpose>,
+        out: &mut Vec<Output>,
+    ) -> bool {
+        let is_ours = matches!(purpose, Some(Purpose::Wanted | Purpose::Added | Purpose::Memory));
+        let place = self.place_of(peer);
+        let is_wanted =
+            is_ours || self.best.contains(place) || self.pins.contains(peer) || self.is_ring_near(place);
+        let unchosen: Vec<(Time, PeerId)> = self
+            .open_links()
+            .filter(|link| !self.is_chosen(link, cx.now))
+            .map(|link| (link.since, link.peer))
+            .collect();
+        let is_full = self.links.len() >= self.config.links;
+        if !is_full && (is_wanted || unchosen.len() < self.config.incoming_links) {
+            return true;
+        }
+        let newest = unchosen.into_iter().max();
+        let Some((_, newest)) = newest.filter(|_| is_wanted) else { return false };
+        self.dismiss(cx, newest, out);
+        true
+    }
+
+    /// Whether a member at `place` would be one of our ring neighbors.
+    fn is_ring_near(&self, place: Place) -> bool {
+        let me = self.me();
+        let known = self.heard.places();
+        let up = clockwise(known, me).nth(RING_EACH_SIDE - 1);
+        let down = counterclockwise(known, me).nth(RING_EACH_SIDE - 1);
+        up.is_none_or(|up| place.wrapping_sub(me) <= up.wrapping_sub(me))
+            || down.is_none_or(|down| me.wrapping_sub(place) <= me.wrapping_sub(down))
+    }
+
+    /// The owner wants a link with this member.
+    pub(super) fn add_neighbor(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        let until = cx.now + self.config.added_for;
+        match self.links.get_mut(&peer) {
+            Some(link) => link.added_until = Some(until),
+            None => {
+                self.dial(cx, peer, Purpose::Added, out);
+            }
+        }
+    }
+
+    /// The owner knows of a member.
+    pub(super) fn add_hint(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
+        let is_known = peer == self.identity.peer() || self.has_heard_of(&peer) || self.hints.contains(&peer);
+        if is_known || self.troubles.bans(self.place_of(&peer), cx.now) {
+            return;
+        }
+        if self.hints.len() == self.config.hints {
+            self.hints.remove(0);
+        }
+        self.hints.push(peer);
+        self.sort_soon(cx);
+    }
+
+    /// Another layer needs this link.
+    pub(super) fn pin(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
+        let is_possible = peer != self.identity.peer() && !self.troubles.bans(self.place_of(&peer), cx.now);
+        if is_possible && self.pins.len() < self.config.pins && self.pins.insert(peer) {
+            self.sort_soon(cx);
+        }
+    }
+}
+
+/// A round trip in steps of about an eighth; all under 2 ms are alike.
+fn coarse(rtt: Duration) -> u32 {
+    let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+    if micros < 2_048 {
+        return 0;
+    }
+    let log = micros.ilog2();
+    log * 8 + (micros >> (log - 3) & 7) as u32
+}

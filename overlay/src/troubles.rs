@@ -1,0 +1,159 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use stratus_core::Time;
+
+use crate::places::Place;
+
+/// Why a member is left alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Trouble {
+    /// It could not be dialled directly; someone may yet introduce us.
+    Unreached,
+    /// It has no room for us.
+    Full,
+    /// It did not answer.
+    Dead,
+    /// It said goodbye with this sequence as its last: it comes back with a higher one or not at all.
+    Left(u64),
+    /// It broke the protocol.
+    Banned,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    trouble: Trouble,
+    until: Time,
+    failures: u32,
+}
+
+/// Members with whom it makes no sense to try, each until some time; at most `limit`, soonest ended first out.
+///
+/// Source: spec OV-13.
+#[derive(Clone, Debug)]
+pub(crate) struct Troubles {
+    cases: BTreeMap<Place, Case>,
+    limit: usize,
+}
+
+impl Troubles {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { cases: BTreeMap::new(), limit }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.cases.len()
+    }
+
+    /// Notes trouble with the member at `place`; repeated deaths double the time, up to `longest`. A ban stays
+    /// a ban.
+    pub(crate) fn note(
+        &mut self,
+        place: Place,
+        trouble: Trouble,
+        now: Time,
+        duration: Duration,
+        longest: Duration,
+    ) {
+        if trouble != Trouble::Banned && self.bans(place, now) {
+            return;
+        }
+        let before = self.cases.get(&place).map_or(0, |case| case.failures);
+        let failures = before + u32::from(trouble == Trouble::Dead);
+        let duration = duration.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest.max(duration));
+        self.cases.insert(place, Case { trouble, until: now + duration, failures });
+        if self.cases.len() > self.limit {
+            let ends_first = self.cases.iter().min_by_key(|(place, case)| (case.until, **place));
+            let place = *ends_first.expect("more than the limit").0;
+            self.cases.remove(&place);
+        }
+    }
+
+    /// Whether the member at `place` should not be linked with for the time being.
+    pub(crate) fn avoids(&self, place: Place, now: Time) -> bool {
+        self.cases.get(&place).is_some_and(|case| case.until > now)
+    }
+
+    /// Whether nothing may be heard of the member at `place` with this sequence.
+    pub(crate) fn refuses(&self, place: Place, sequence: u64, now: Time) -> bool {
+        self.cases.get(&place).is_some_and(|case| match case.trouble {
+            Trouble::Unreached | Trouble::Full => false,
+            Trouble::Dead | Trouble::Banned => case.until > now,
+            Trouble::Left(last) => sequence <= last,
+        })
+    }
+
+    /// Whether the member at `place` is banned.
+    pub(crate) fn bans(&self, place: Place, now: Time) -> bool {
+        self.cases.get(&place).is_some_and(|case| case.trouble == Trouble::Banned && case.until > now)
+    }
+
+    /// The member at `place` is well again.
+    pub(crate) fn forgive(&mut self, place: Place) {
+        self.cases.remove(&place);
+    }
+
+    /// The trouble was probably ours: only bans and farewells stay.
+    pub(crate) fn forgive_all(&mut self) {
+        self.cases.retain(|_, case| matches!(case.trouble, Trouble::Banned | Trouble::Left(_)));
+    }
+
+    /// Forgets what ended `grace` ago; failures are remembered that long.
+    pub(crate) fn expire(&mut self, now: Time, grace: Duration) {
+        self.cases.retain(|_, case| case.until + grace > now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_secs(300);
+
+    fn at(seconds: u64) -> Time {
+        Time::from_millis(1_000 * seconds)
+    }
+
+    fn troubled(trouble: Trouble, times: u32) -> Troubles {
+        let mut troubles = Troubles::new(3);
+        for _ in 0..times {
+            troubles.note(50, trouble, at(0), Duration::from_secs(30), LONGEST);
+        }
+        troubles
+    }
+
+    #[test]
+    fn the_dead_are_left_alone_twice_as_long_each_time() {
+        for (times, seconds) in [(1, 30), (2, 60), (4, 240), (5, 300), (700, 300)] {
+            let troubles = troubled(Trouble::Dead, times);
+            assert!(troubles.avoids(50, at(seconds - 1)) && !troubles.avoids(50, at(seconds)), "{times} times");
+        }
+    }
+
+    #[test]
+    fn the_full_are_heard_of_the_dead_are_not_and_leavers_only_when_they_come_back() {
+        let refuses = |trouble, sequence, seconds| troubled(trouble, 1).refuses(50, sequence, at(seconds));
+        assert!(!refuses(Trouble::Full, 7, 0) && !refuses(Trouble::Unreached, 7, 0));
+        assert!(refuses(Trouble::Dead, 7, 29) && !refuses(Trouble::Dead, 7, 30));
+        assert!(refuses(Trouble::Left(7), 7, 3_000) && !refuses(Trouble::Left(7), 8, 0));
+    }
+
+    #[test]
+    fn isolation_forgives_the_dead_and_never_the_banned() {
+        let mut troubles = troubled(Trouble::Dead, 1);
+        troubles.note(3, Trouble::Banned, at(0), Duration::from_secs(30), LONGEST);
+        troubles.forgive_all();
+        troubles.note(3, Trouble::Dead, at(0), Duration::from_secs(30), LONGEST);
+        assert!(!troubles.avoids(50, at(0)) && troubles.bans(3, at(0)));
+    }
+
+    #[test]
+    fn the_one_that_ends_first_makes_room() {
+        let mut troubles = troubled(Trouble::Dead, 1);
+        for place in [3, 7, 700] {
+            troubles.note(place, Trouble::Dead, at(place), Duration::from_secs(30), LONGEST);
+        }
+        assert_eq!(troubles.len(), 3);
+        assert!(!troubles.avoids(50, at(1)) && troubles.avoids(3, at(1)));
+    }
+}

@@ -15,8 +15,15 @@ pub struct SliceStamp {
     pub slice: u32,
     /// The run.
     pub run: u64,
-    /// How long before the map was sent, to the millisecond.
+    /// How long before the map was sent, to the millisecond; [`SliceStamp::NEVER`] if none has come yet.
     pub age: Duration,
+    /// How many pushes it took from the publisher.
+    pub hops: u8,
+}
+
+impl SliceStamp {
+    /// The age of a run that never came: the slice has a parent that has had nothing to push.
+    pub const NEVER: Duration = Duration::from_millis(60_000);
 }
 
 /// What a subscriber has and what it can do for others (spec MC-9).
@@ -29,7 +36,8 @@ pub struct SliceStamp {
 /// | varint, then varint × 2 each | gaps, at most 32: runs held since the last gap, runs missing |
 /// | varint | slices with a free place for anyone |
 /// | varint | slices with a free place for a child at home there |
-/// | varint, then varint × 2 each | slices that flow; per slice how many runs before the last told of, and age ms |
+/// | varint | slices in which it has children |
+/// | varint, then varint × 2 and 1 each | slices that flow; per slice how many runs before the end told of, age ms, hops |
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Availability {
     /// The teller has everything from its start to the end of an ended stream, and asks nothing more.
@@ -42,6 +50,8 @@ pub struct Availability {
     pub free: BitSet,
     /// Slices in which it would push to a child whose home the slice is.
     pub home_free: BitSet,
+    /// Slices in which it has children of its own.
+    pub inner: BitSet,
     /// The slices that reach it by push, rising.
     pub stamps: Vec<SliceStamp>,
 }
@@ -125,10 +135,12 @@ impl Wire for Availability {
         }
         writer.varint(self.free.bits());
         writer.varint(self.home_free.bits());
+        writer.varint(self.inner.bits());
         writer.varint(self.stamps.iter().map(|stamp| stamp.slice).collect::<BitSet>().bits());
         for stamp in &self.stamps {
             writer.varint(self.end().saturating_sub(stamp.run));
-            writer.varint(stamp.age.as_millis() as u64);
+            writer.varint((stamp.age.as_millis() as u64).min(60_000));
+            writer.u8(stamp.hops);
         }
     }
 
@@ -144,11 +156,12 @@ impl Wire for Availability {
         map.gaps = decode_gaps(reader, base, map.end())?;
         map.free = BitSet::from_bits(reader.varint()?);
         map.home_free = BitSet::from_bits(reader.varint()?);
+        map.inner = BitSet::from_bits(reader.varint()?);
         for slice in BitSet::from_bits(reader.varint()?).iter() {
             let back = reader.varint()?;
             let run = map.end().checked_sub(back).ok_or(DecodeError::Invalid)?;
             let age = Duration::from_millis(reader.varint_up_to(60_000)?);
-            map.stamps.push(SliceStamp { slice, run, age });
+            map.stamps.push(SliceStamp { slice, run, age, hops: reader.u8()? });
         }
         Ok(map)
     }
@@ -183,8 +196,8 @@ mod tests {
     fn a_map_tells_exactly_what_is_held_and_reads_back() {
         let mut map = map(700, "..##.#...###..");
         map.stamps = vec![
-            SliceStamp { slice: 0, run: 704, age: Duration::from_millis(3) },
-            SliceStamp { slice: 7, run: 711, age: Duration::from_millis(50) },
+            SliceStamp { slice: 0, run: 704, age: Duration::from_millis(3), hops: 1 },
+            SliceStamp { slice: 7, run: 711, age: Duration::from_millis(50), hops: 7 },
         ];
         map.free = BitSet::from_bits(0b1000_0001);
         let told: String = (698..716).map(|run| if map.holds(run) { '#' } else { '.' }).collect();
@@ -218,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_gap_at_an_edge_is_refused() {
-        let bytes = [0, 5, 4, 1, 0, 1, 0, 0, 0];
+        let bytes = [0, 5, 4, 1, 0, 1, 0, 0, 0, 0];
         assert_eq!(Availability::from_bytes(bytes.to_vec().into()), Err(DecodeError::Invalid));
     }
 }

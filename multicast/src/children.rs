@@ -9,6 +9,8 @@ pub(crate) struct Child {
     pub(crate) until: Option<u64>,
     /// The slice is one of the child's home slices, where it serves most.
     pub(crate) is_home: bool,
+    /// It said that it has children of its own in the slice.
+    pub(crate) is_inner: bool,
 }
 
 impl Child {
@@ -92,6 +94,10 @@ impl Children {
         self.slices.iter().flatten().filter(|c| c.peer == *peer && !c.is_leaving()).count() as u32
     }
 
+    fn has_leaving(&self, slice: u32) -> bool {
+        self.slices[slice as usize].iter().any(Child::is_leaving)
+    }
+
     fn count(&self, slice: u32) -> usize {
         self.slices[slice as usize].iter().filter(|child| !child.is_leaving()).count()
     }
@@ -105,7 +111,8 @@ impl Children {
         if self.has_place(room, slice) && !is_over_share {
             return Verdict::Accepted;
         }
-        if is_over_share || room.limit(slice) == 0 {
+        // One on notice at a time: each is a copy too many while it looks for another parent.
+        if is_over_share || room.limit(slice) == 0 || self.has_leaving(slice) {
             return Verdict::Refused;
         }
         self.displaceable(room, slice, is_home).map_or(Verdict::Refused, Verdict::Displacing)
@@ -121,9 +128,10 @@ impl Children {
     }
 
     /// A child of `slice` that should make room: one that has more than its share of slices, or one that is
-    /// not at home there when the newcomer is (spec MC-8).
+    /// not at home there when the newcomer is. Only a leaf: it can go anywhere, while whoever has children
+    /// might find its new parent among what hangs below it (spec MC-8).
     fn displaceable(&self, room: &Room, slice: u32, is_home: bool) -> Option<PeerId> {
-        let children = self.slices[slice as usize].iter().filter(|child| !child.is_leaving());
+        let children = self.slices[slice as usize].iter().filter(|child| !child.is_inner);
         let mut best = None;
         for child in children {
             let share = self.slices_of(&child.peer);
@@ -139,7 +147,21 @@ impl Children {
     /// Serves `peer` in `slice` from `from_run` on.
     pub(crate) fn add(&mut self, slice: u32, peer: PeerId, from_run: u64, is_home: bool) {
         self.remove(slice, &peer);
-        self.slices[slice as usize].push(Child { peer, from_run, until: None, is_home });
+        self.slices[slice as usize].push(Child { peer, from_run, until: None, is_home, is_inner: false });
+    }
+
+    /// `peer` told in which slices it has children.
+    pub(crate) fn note_inner(&mut self, peer: &PeerId, inner: BitSet) {
+        for (slice, children) in (0..).zip(&mut self.slices) {
+            for child in children.iter_mut().filter(|child| child.peer == *peer) {
+                child.is_inner = inner.contains(slice);
+            }
+        }
+    }
+
+    /// The slices in which anybody is served.
+    pub(crate) fn inner(&self) -> BitSet {
+        (0..).zip(&self.slices).filter(|(_, children)| !children.is_empty()).map(|(slice, _)| slice).collect()
     }
 
     /// Puts `peer` on notice: `from_run` and later are not pushed.
@@ -190,7 +212,7 @@ impl Children {
             if self.has_place(room, slice) {
                 free.insert(slice);
                 home_free.insert(slice);
-            } else if self.displaceable(room, slice, true).is_some() {
+            } else if !self.has_leaving(slice) && self.displaceable(room, slice, true).is_some() {
                 home_free.insert(slice);
             }
         }

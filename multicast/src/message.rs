@@ -83,6 +83,8 @@ pub enum Message {
         stream: StreamAlias,
         /// It was asked for.
         is_repair: bool,
+        /// How far from the publisher the sender is in this slice: 0 is the publisher itself.
+        hops: u8,
         /// The signed manifest.
         manifest: Arc<Manifest>,
     },
@@ -130,6 +132,8 @@ pub struct PushAnswer {
     pub stream: StreamAlias,
     /// The slices it will push.
     pub accepted: BitSet,
+    /// How far from the publisher it is, for each accepted slice in turn.
+    pub hops: Vec<u8>,
     /// The slices it will not.
     pub refused: BitSet,
     /// From this run on.
@@ -248,7 +252,10 @@ impl Wire for Message {
             Self::Refuse { runs, .. } => writer.list(runs),
             Self::Start { .. } => {}
             Self::StartAnswer(answer) => answer.start.encode(writer),
-            Self::Manifest { manifest, .. } => manifest.encode(writer),
+            Self::Manifest { hops, manifest, .. } => {
+                writer.u8(*hops);
+                manifest.encode(writer);
+            }
             Self::Fragment { run, position, payload, .. } => {
                 writer.varint(*run);
                 writer.u8(*position as u8);
@@ -283,8 +290,9 @@ impl Wire for Message {
             10 => Self::Start { stream },
             11 => Self::StartAnswer(StartAnswer { stream, start: Start::decode(reader)? }),
             12 | 13 => {
+                let hops = reader.u8()?;
                 let manifest = Arc::new(Manifest::decode(reader)?);
-                Self::Manifest { stream, is_repair: kind == 13, manifest }
+                Self::Manifest { stream, is_repair: kind == 13, hops, manifest }
             }
             14 | 15 => decode_fragment(reader, stream, kind == 15)?,
             _ => return Err(DecodeError::Unknown),
@@ -338,15 +346,18 @@ impl PushRequest {
 impl PushAnswer {
     fn encode_body(&self, writer: &mut Writer) {
         writer.varint(self.accepted.bits());
+        writer.raw(&self.hops);
         writer.varint(self.refused.bits());
         writer.varint(self.from_run);
         writer.varint(self.free.bits());
     }
 
     fn decode_body(reader: &mut Reader, stream: StreamAlias) -> Result<Self, DecodeError> {
-        let (accepted, refused) = (decode_slices(reader)?, decode_slices(reader)?);
+        let accepted = decode_slices(reader)?;
+        let hops = reader.raw(accepted.len() as usize)?.to_vec();
+        let refused = decode_slices(reader)?;
         let from_run = reader.varint_up_to(MAX_NUMBER)?;
-        Ok(Self { stream, accepted, refused, from_run, free: decode_slices(reader)? })
+        Ok(Self { stream, accepted, hops, refused, from_run, free: decode_slices(reader)? })
     }
 }
 

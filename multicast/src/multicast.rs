@@ -57,6 +57,11 @@ impl Multicast {
         (swarm.announcement().stream == *stream).then(|| swarm.info())
     }
 
+    #[cfg(test)]
+    pub(crate) fn swarm(&self, stream: &StreamId) -> &Swarm {
+        &self.streams[&stream.alias()]
+    }
+
     /// Whether anything but a subscriber's record names `peer`: law 5 asks.
     pub fn mentions(&self, peer: &PeerId) -> bool {
         self.connected.contains_key(peer) || self.streams.values().any(|swarm| swarm.mentions(peer))
@@ -361,7 +366,9 @@ fn dispatch(
         Message::Refuse { runs, .. } => swarm.on_refuse(turn, from, &runs),
         Message::Start { .. } => swarm.on_start(turn, from),
         Message::StartAnswer(answer) => swarm.on_start_answer(turn, from, answer.start),
-        Message::Manifest { manifest, is_repair, .. } => swarm.on_manifest(turn, from, manifest, is_repair),
+        Message::Manifest { manifest, hops, is_repair, .. } => {
+            swarm.on_manifest(turn, from, manifest, hops, is_repair);
+        }
         Message::Fragment { is_repair, run, position, payload, .. } => {
             swarm.on_fragment(turn, from, run, position, payload, is_repair);
         }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::Time;
+use stratus_core::{BitSet, Time};
 
 use crate::Availability;
 
@@ -31,6 +31,11 @@ impl Neighbor {
     /// Whether it said that it needs nothing more of an ended stream.
     pub(crate) fn is_complete(&self) -> bool {
         self.map.as_ref().is_some_and(|(_, map)| map.is_complete)
+    }
+
+    /// Positions of `run` that wait for its manifest.
+    pub(crate) fn waiting_positions(&self, run: u64) -> BitSet {
+        self.waiting.range((run, 0)..(run + 1, 0)).map(|((_, position), _)| *position).collect()
     }
 
     /// Takes the fragments of `run` that waited for its manifest.

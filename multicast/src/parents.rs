@@ -14,7 +14,7 @@ const MAX_REFUSED: usize = 16;
 ///                    ▼                   ▼  │ accepted: the old one is told to stop at the same run
 ///                 (none)               asked (someone quicker)
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Slice {
     /// Who pushes it to us.
     pub(crate) parent: Option<Parent>,
@@ -22,6 +22,8 @@ pub(crate) struct Slice {
     pub(crate) asked: Option<Asked>,
     /// The newest run that came whole through an unbroken chain of pushes, and when.
     pub(crate) flowed: Option<(u64, Time)>,
+    /// How many pushes away from the publisher we are, or were last.
+    pub(crate) hops: u8,
     /// When the parent last pushed anything.
     pub(crate) heard_at: Time,
     /// Typical time from the publisher's stamp to our having the whole run, µs on a clock of unknown offset.
@@ -46,16 +48,47 @@ pub(crate) struct Asked {
     pub(crate) at: Time,
 }
 
+impl Default for Slice {
+    fn default() -> Self {
+        Self {
+            parent: None,
+            asked: None,
+            flowed: None,
+            hops: u8::MAX,
+            heard_at: Time::ZERO,
+            lag: None,
+            refused: Vec::new(),
+        }
+    }
+}
+
 impl Slice {
+    /// Whether a member `hops` from the publisher that has `run` cannot be below us in this slice's tree.
+    ///
+    /// Whoever is as near to the publisher as we are is not below us. Once we have no parent, neither is
+    /// anyone who got a later run than we did: what is below us gets nothing but through us (spec MC-8).
+    pub(crate) fn is_above(&self, hops: u8, run: Option<u64>) -> bool {
+        let is_fresher = || match (run, self.flowed) {
+            (Some(run), Some((own, _))) => run > own,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        hops <= self.hops || self.parent.is_none() && is_fresher()
+    }
+
     /// Whether `peer` should push `run` to us.
     pub(crate) fn expects(&self, peer: &PeerId, run: u64) -> bool {
         self.parent.is_some_and(|parent| parent.peer == *peer && run >= parent.from_run)
     }
 
-    /// Whether it reaches us through an unbroken chain: something came within `patience`, or the parent is
-    /// so new that nothing could have come.
-    pub(crate) fn flows(&self, now: Time, patience: Duration) -> bool {
-        self.parent.is_some() && self.flowed.is_some_and(|(_, at)| now.since(at) <= patience)
+    /// Whether it reaches us through an unbroken chain that will last: something came within `patience`, or
+    /// nothing could have come, since the parent is that new or the stream itself rests.
+    pub(crate) fn flows(&self, now: Time, patience: Duration, is_resting: bool) -> bool {
+        let is_recent = |at: Time| is_resting || now.since(at) <= patience;
+        self.parent.is_some_and(|parent| {
+            let has_flow = is_recent(parent.since) || self.flowed.is_some_and(|(_, at)| is_recent(at));
+            parent.until.is_none() && has_flow
+        })
     }
 
     /// Notes a whole run that came by push, `lag` µs after its stamp.
@@ -120,8 +153,8 @@ impl Parents {
     }
 
     /// Slices that flow (see [`Slice::flows`]).
-    pub(crate) fn flowing(&self, now: Time, patience: Duration) -> BitSet {
-        self.matching(|slice| slice.flows(now, patience))
+    pub(crate) fn flowing(&self, now: Time, patience: Duration, is_resting: bool) -> BitSet {
+        self.matching(|slice| slice.flows(now, patience, is_resting))
     }
 
     /// Every parent, once per slice.

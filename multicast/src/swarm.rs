@@ -34,6 +34,8 @@ use rate::Rate;
 const DEFAULT_RTT: Duration = Duration::from_millis(100);
 /// Maps that must go to everyone soon are sent this much later, to gather what else changes.
 const OWED_MAP_DELAY: Duration = Duration::from_millis(10);
+/// A slice that brought nothing for this long, while the stream went on, does not flow.
+const FLOW_PATIENCE: Duration = Duration::from_secs(1);
 /// Most subscribers remembered for newcomers.
 const MAX_SUBSCRIBERS: usize = 32;
 
@@ -106,6 +108,8 @@ pub(crate) struct Swarm {
     home: BitSet,
     next_map_at: Time,
     last_mapped: Option<PeerId>,
+    /// When the newest certain run was learned of.
+    advanced_at: Time,
     has_finished: bool,
     has_told_end: bool,
     has_drained: bool,
@@ -132,6 +136,7 @@ impl Swarm {
             home: home_slices(setup.home, slices),
             next_map_at: Time::ZERO,
             last_mapped: None,
+            advanced_at: Time::ZERO,
             has_finished: false,
             has_told_end: false,
             has_drained: false,
@@ -158,6 +163,11 @@ impl Swarm {
             holes: self.holes.len(),
             window_bytes: self.window.bytes(),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parent_slices(&self) -> &[crate::parents::Slice] {
+        &self.parents.slices
     }
 
     /// Whether we take part: receive or publish.
@@ -370,22 +380,36 @@ impl Swarm {
         let now = turn.cx.now;
         let flowing = self.flowing(now);
         (map.free, map.home_free) = self.children.free(&self.room(turn.config), flowing);
+        map.inner = self.children.inner();
         map.is_complete = self.is_complete();
-        for slice in flowing.iter().filter(|_| !self.is_publisher()) {
-            if let Some((run, at)) = self.parents.get(slice).flowed
-                && run <= map.end()
-            {
-                map.stamps.push(SliceStamp { slice, run, age: now.since(at) });
-            }
+        if !self.is_publisher() {
+            map.stamps = flowing.iter().map(|slice| self.stamp(slice, &map, now)).collect();
         }
         map
+    }
+
+    fn stamp(&self, slice: u32, map: &Availability, now: Time) -> SliceStamp {
+        let state = self.parents.get(slice);
+        let hops = state.hops;
+        match state.flowed.filter(|(run, _)| *run <= map.end()) {
+            Some((run, at)) => SliceStamp { slice, run, age: now.since(at), hops },
+            None => SliceStamp { slice, run: map.base(), age: SliceStamp::NEVER, hops },
+        }
+    }
+
+    /// How far from the publisher we are in a slice.
+    fn hops(&self, slice: u32) -> u8 {
+        if self.is_publisher() { 0 } else { self.parents.get(slice).hops }
     }
 
     /// Slices that we could serve: all of our own stream, else those that reach us unbroken.
     fn flowing(&self, now: Time) -> BitSet {
         match self.role {
             Role::Publisher(_) if !self.has_ended() => BitSet::first(self.slices()),
-            Role::Subscriber => self.parents.flowing(now, self.patience().max(Duration::from_secs(1))),
+            Role::Subscriber => {
+                let is_resting = now.since(self.advanced_at) > FLOW_PATIENCE;
+                self.parents.flowing(now, self.patience().max(FLOW_PATIENCE), is_resting)
+            }
             _ => BitSet::EMPTY,
         }
     }
@@ -448,6 +472,7 @@ impl Swarm {
         let now = turn.cx.now;
         let Some(neighbor) = self.neighbors.get_mut(&from) else { return };
         let claimed = map.end();
+        self.children.note_inner(&from, map.inner);
         neighbor.map = Some((now, map));
         if self.is_subscribed() && self.has_started() {
             self.reach_claimed(turn, claimed);

@@ -24,6 +24,7 @@ impl Swarm {
         turn: &mut Turn<'_, '_>,
         from: PeerId,
         manifest: Arc<Manifest>,
+        hops: u8,
         is_repair: bool,
     ) {
         let length = stratus_core::Wire::wire_len(&*manifest) - manifest.inline_len();
@@ -43,6 +44,9 @@ impl Swarm {
             return;
         }
         self.accept_manifest(turn, from, &manifest, is_repair);
+        if !is_repair {
+            self.note_hops(&from, run, hops);
+        }
         let arrived = self.take_waiting(turn, &manifest, is_repair);
         self.relay_run(turn, &from, &manifest, &arrived, is_repair);
         self.note_gaps(turn, &from, run);
@@ -64,6 +68,9 @@ impl Swarm {
     ) {
         let run = manifest.run;
         self.reach(turn, run);
+        if run >= self.window.verified_end() {
+            self.advanced_at = turn.cx.now;
+        }
         self.window.insert_manifest(manifest.clone());
         // Every run of a stream has about the same fragments; the last of a message is shorter.
         self.rate.note(manifest, manifest.inline_len() + hashed_len(manifest, turn.config.fragment_size));
@@ -222,6 +229,14 @@ impl Swarm {
         }
     }
 
+    fn note_hops(&mut self, from: &PeerId, run: u64, hops: u8) {
+        let slice = self.slice_of(run);
+        let state = self.parents.get_mut(slice);
+        if state.expects(from, run) {
+            state.hops = hops.saturating_add(1);
+        }
+    }
+
     /// Moves a run's manifest and the fragments that came with it on to the children of its slice.
     ///
     /// What was pulled is not pushed on: a child notices its gap as we noticed ours, and asks us. It would
@@ -294,7 +309,9 @@ impl Swarm {
             }
         }
         let how = Delivery::live(turn.cx.now, PUSH_LIFETIME, priority);
-        let message = Message::Manifest { stream: self.alias, is_repair: false, manifest: manifest.clone() };
+        let hops = self.hops(self.slice_of(manifest.run));
+        let manifest = manifest.clone();
+        let message = Message::Manifest { stream: self.alias, is_repair: false, hops, manifest };
         self.send(turn, to, message, how);
     }
 

@@ -179,7 +179,7 @@ impl Swarm {
                 self.stats.requested_by_peers.count(payload.len());
             }
         }
-        let message = Message::Manifest { stream: self.alias, is_repair: true, manifest };
+        let message = Message::Manifest { stream: self.alias, is_repair: true, hops: u8::MAX, manifest };
         self.send(turn, to, message, how);
         for (position, payload) in payloads {
             self.repair(turn, to, run, position, payload, START_LIFETIME);

@@ -88,7 +88,14 @@ impl Swarm {
         if place.is_abandoned || place.is_complete() {
             return None;
         }
-        Some(Want { run, manifest: place.manifest.is_none(), positions: place.missing() })
+        let waiting = if place.manifest.is_none() { self.waiting(run) } else { BitSet::EMPTY };
+        Some(Want { run, manifest: place.manifest.is_none(), positions: place.missing().minus(waiting) })
+    }
+
+    /// Positions of `run` that are here and wait for its manifest: asking for them would bring them twice.
+    fn waiting(&self, run: u64) -> BitSet {
+        let of = |neighbor: &Neighbor| neighbor.waiting_positions(run);
+        self.neighbors.values().map(of).fold(BitSet::EMPTY, BitSet::union)
     }
 
     /// Whoever was asked for `run` did not answer in time.
@@ -205,7 +212,7 @@ impl Swarm {
                     self.stats.requested_by_peers.count(payload.len());
                 }
             }
-            let message = Message::Manifest { stream: self.alias, is_repair: true, manifest };
+            let message = Message::Manifest { stream: self.alias, is_repair: true, hops: u8::MAX, manifest };
             self.send(turn, to, message, how);
         }
         for (position, payload) in payloads {

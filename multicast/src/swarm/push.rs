@@ -11,14 +11,14 @@ use crate::children::{Room, Verdict};
 use crate::message::{PushAnswer, PushRequest, PushStop};
 use crate::neighbor::Neighbor;
 use crate::parents::{Asked, Parent};
-use crate::{Message, PieceEntry};
+use crate::{Message, PieceEntry, SliceStamp};
 
 /// Someone who refused a slice is not asked for it again for about this long.
 const REFUSAL_MEMORY: Duration = Duration::from_millis(700);
 /// Someone who fell silent, or let us go, is not asked for about this long.
 const SILENCE_MEMORY: Duration = Duration::from_secs(4);
-/// Notice given to a child that must look elsewhere.
-const NOTICE: Duration = Duration::from_millis(600);
+/// Notice given to a child that must look elsewhere: time to find another parent, at one copy too many.
+const NOTICE: Duration = Duration::from_secs(2);
 /// A question without an answer is dropped after this and two round trips.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(200);
 /// A stamp older than this shows a slice that does not flow.
@@ -99,6 +99,7 @@ impl Swarm {
         let answer = PushAnswer {
             stream: self.alias,
             accepted,
+            hops: accepted.iter().map(|slice| self.hops(slice)).collect(),
             refused: asked.minus(accepted),
             from_run,
             free: free.union(home_free.intersection(request.home)),
@@ -157,8 +158,11 @@ impl Swarm {
             map.home_free = map.home_free.intersection(answer.free);
         }
         let mut unasked = BitSet::EMPTY;
+        let mut begins_to_flow = false;
         let mut stops: BTreeMap<PeerId, BitSet> = BTreeMap::new();
-        for slice in answer.accepted.intersection(all).iter() {
+        for (slice, hops) in
+            answer.accepted.iter().zip(&answer.hops).filter(|(slice, _)| all.contains(*slice))
+        {
             let state = self.parents.get_mut(slice);
             if state.asked.is_none_or(|asked| asked.peer != from) {
                 unasked.insert(slice);
@@ -166,7 +170,10 @@ impl Swarm {
             }
             state.asked = None;
             let parent = Parent { peer: from, from_run: answer.from_run, since: now, until: None };
-            if let Some(old) = state.parent.replace(parent).filter(|old| old.peer != from) {
+            state.hops = hops.saturating_add(1);
+            let old = state.parent.replace(parent);
+            begins_to_flow |= old.is_none();
+            if let Some(old) = old.filter(|old| old.peer != from) {
                 stops.entry(old.peer).or_default().insert(slice);
             }
             state.heard_at = now;
@@ -181,6 +188,9 @@ impl Swarm {
         }
         for (old, slices) in stops {
             self.stop_parent(turn, old, slices, answer.from_run);
+        }
+        if begins_to_flow {
+            self.owe_maps(now);
         }
         if !unasked.is_empty() {
             self.stop_parent(turn, from, unasked, 0);
@@ -348,9 +358,18 @@ impl Swarm {
             }
             None => return None,
         };
+        let state = self.parents.get(slice);
+        // Nothing hangs below a leaf, so it may ask anyone.
+        let is_leaf = !self.children.inner().contains(slice);
         let lag = match map.stamp(slice) {
             _ if is_publisher => self.source_lag(neighbor.rtt),
-            Some(stamp) if stamp.age + now.since(at) <= STAMP_AGE => self.lag_of(at, stamp.run, stamp.age),
+            Some(stamp) if stamp.age >= SliceStamp::NEVER => {
+                (is_leaf || state.is_above(stamp.hops, None)).then_some(i64::MAX)?
+            }
+            Some(stamp) if stamp.age + now.since(at) <= STAMP_AGE => {
+                let is_safe = is_leaf || state.is_above(stamp.hops, Some(stamp.run));
+                is_safe.then(|| self.lag_of(at, stamp.run, stamp.age))?
+            }
             _ => return None,
         };
         let free = if self.home.contains(slice) { map.home_free } else { map.free };

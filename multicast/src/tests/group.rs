@@ -54,6 +54,12 @@ impl Group {
             (a + 1..count).for_each(|b| self.link(a, b));
         }
         self.net.run_for(Duration::from_millis(300));
+        let rtt = self.net.config_mut().latency.1 * 2;
+        for a in 0..count {
+            for b in (0..count).filter(|b| *b != a) {
+                self.net.command(peer(a), Command::SetRtt { peer: peer(b), rtt });
+            }
+        }
     }
 
     pub(crate) fn link(&mut self, a: u64, b: u64) {

@@ -1,0 +1,63 @@
+//! The QUIC library's settings, each one stated. Spec TR-6.
+
+use std::sync::Arc;
+
+use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+
+use crate::config::{Config, Congestion};
+use crate::congestion::{LiveFactory, Rate};
+use crate::tls::{PEER_ALPN, SERVICE_ALPN, Tls};
+
+/// UDP payload that every path carries. One fragment crosses many paths, so none may use more. Spec TR-7.
+const MTU: u16 = 1_200;
+/// Largest datagram that fits into one packet at that size, whatever the packet number. Spec TR-7.
+pub(crate) const MAX_DATAGRAM: usize = 1_162;
+
+pub(crate) fn endpoint() -> EndpointConfig {
+    let mut settings = EndpointConfig::default();
+    // Packets of other protocols on the same socket are told apart by this bit.
+    settings.grease_quic_bit(false);
+    settings
+}
+
+pub(crate) fn server(tls: &Tls, is_serving: bool, transport: Arc<TransportConfig>) -> ServerConfig {
+    let alpns: &[&[u8]] = if is_serving { &[PEER_ALPN, SERVICE_ALPN] } else { &[PEER_ALPN] };
+    let mut settings = ServerConfig::with_crypto(tls.server(alpns));
+    settings.transport_config(transport);
+    settings.max_incoming(1_024).incoming_buffer_size(64 << 10).incoming_buffer_size_total(8 << 20);
+    // Tokens for later visits would let a server link them; a retry token is all we use.
+    settings.validation_token.sent(0);
+    settings
+}
+
+pub(crate) fn transport(config: &Config, rate: &Rate) -> TransportConfig {
+    let mut settings = TransportConfig::default();
+    let idle = IdleTimeout::try_from(config.idle_timeout).unwrap_or(VarInt::from_u32(20_000).into());
+    settings
+        .max_concurrent_bidi_streams(VarInt::from_u32(4))
+        .max_concurrent_uni_streams(VarInt::from_u32(4))
+        .stream_receive_window(VarInt::from_u32(config.stream_window))
+        .receive_window(VarInt::from_u32(config.receive_window))
+        .send_window(config.send_window)
+        .datagram_receive_buffer_size(Some(config.datagram_receive_bytes))
+        .datagram_send_buffer_size(config.datagram_buffer_bytes)
+        .crypto_buffer_size(16 << 10)
+        .max_idle_timeout(Some(idle))
+        .keep_alive_interval(Some(config.keep_alive))
+        .initial_rtt(config.initial_rtt)
+        .initial_mtu(MTU)
+        .min_mtu(MTU)
+        // Larger packets would carry no larger fragment, and equal packets leave in trains.
+        .mtu_discovery_config(None)
+        .allow_spin(false);
+    match config.congestion {
+        Congestion::Live => settings.congestion_controller_factory(Arc::new(LiveFactory(rate.clone()))),
+        Congestion::Cubic => {
+            settings.congestion_controller_factory(Arc::new(quinn::congestion::CubicConfig::default()))
+        }
+        Congestion::Bbr => {
+            settings.congestion_controller_factory(Arc::new(quinn::congestion::BbrConfig::default()))
+        }
+    };
+    settings
+}

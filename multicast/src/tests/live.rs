@@ -31,7 +31,7 @@ fn everyone_gets_every_byte_once_and_the_publisher_sends_few_copies() {
     let publisher = group.counters(0, &stream);
     let sent: usize = group.sent(0).iter().map(|payload| payload.len()).sum();
     let publisher_copies = publisher.sent_bytes() as f64 / sent as f64;
-    assert!(publisher_copies <= 4.1, "publisher sent {publisher_copies} copies");
+    assert!(publisher_copies <= 4.5, "publisher sent {publisher_copies} copies");
     assert_eq!(group.events_of(0, |event| matches!(event, Event::Drained { .. })).len(), 1);
 }
 

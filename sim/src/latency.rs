@@ -26,7 +26,7 @@ impl Latency {
         match self {
             Self::Uniform { low, high, seed } => {
                 let span = high.saturating_sub(*low).as_micros() as u64;
-                let draw = u128::from(pair_hash(*seed, a, b)) * u128::from(span + 1) >> 64;
+                let draw = (u128::from(pair_hash(*seed, a, b)) * u128::from(span + 1)) >> 64;
                 *low + Duration::from_micros(draw as u64)
             }
             Self::Coordinate(globe) => globe.one_way(a, b),

@@ -287,6 +287,11 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         self.totals
     }
 
+    /// How many events there were.
+    pub fn events(&self) -> u64 {
+        self.trace.count()
+    }
+
     /// Everything that happened.
     pub fn trace(&mut self) -> &mut Trace {
         &mut self.trace

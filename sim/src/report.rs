@@ -1,0 +1,106 @@
+use serde::Serialize;
+
+use crate::scenario::Scenario;
+
+/// One run: what was played and what came of it. Serialises to one line of JSON.
+///
+/// Everything but `timing` is the same for the same scenario.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Rises when a field changes its meaning or goes.
+    pub schema: u32,
+    /// What was played.
+    pub scenario: Scenario,
+    /// What came of it.
+    pub results: Results,
+    /// How long it took here.
+    pub timing: Timing,
+}
+
+/// What came of a run. Ratios are over the time from the stream's begin to the end of the run; *survivors* are
+/// the subscribers that were not killed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Results {
+    /// Members that ever joined.
+    pub members: u32,
+    /// Subscribers alive in the end.
+    pub survivors: u32,
+    /// Mean links of a living member when the stream ended.
+    pub neighbors_mean: f64,
+    /// Messages published.
+    pub messages: u64,
+    /// Share of survivors that played every message from their first one on.
+    pub complete_share: f64,
+    /// Share of survivors whose first message was the stream's first.
+    pub from_first_share: f64,
+    /// Share of survivors that heard the stream's end.
+    pub ended_share: f64,
+    /// Messages played by survivors, of those published.
+    pub delivered_ratio: f64,
+    /// Payload bytes received by survivors, of those they needed.
+    pub copies: f64,
+    /// Bytes of membership, announcements, maps and requests sent, for a byte of payload sent.
+    pub control_ratio: f64,
+    /// Bytes of manifests sent, for a byte of payload sent.
+    pub auth_ratio: f64,
+    /// From writing a message to playing it: half are quicker.
+    pub p50_ms: f64,
+    /// 99 in 100 are quicker.
+    pub p99_ms: f64,
+    /// The slowest.
+    pub max_ms: f64,
+    /// Bytes on the wire, headers, handshakes and acknowledgements included, for a byte of payload played.
+    pub wire_per_payload: f64,
+    /// Payload bytes the publisher sent, for a byte published.
+    pub publisher_copies: f64,
+    /// Payload bytes sent by others than the publisher, of all.
+    pub peer_share: f64,
+    /// Fragments received by push, of all.
+    pub pushed_share: f64,
+    /// Fragments received because they were pulled.
+    pub pulled_fragments: u64,
+    /// Fragments received although they were held.
+    pub duplicate_fragments: u64,
+    /// Fragments given up by survivors because the window closed on them.
+    pub given_up_fragments: u64,
+    /// Requests sent.
+    pub pulls: u64,
+    /// Slices moved because a parent fell silent or left.
+    pub reparented: u64,
+    /// Slices moved to a quicker parent.
+    pub quickened: u64,
+    /// Packets lost on the way.
+    pub lost_packets: u64,
+    /// Datagrams that expired before they were sent.
+    pub expired_datagrams: u64,
+    /// Messages for which there was no room in a sending queue.
+    pub overflowed: u64,
+    /// Broken promises: a message twice, in part, out of order or never published; a counter that fell; an
+    /// honest member accused; a datagram too long; a machine that did not move on. Any is a failure.
+    pub faults: u64,
+    /// When the run ended, simulated seconds.
+    pub ended_at_s: f64,
+    /// Events in the trace.
+    pub events: u64,
+    /// BLAKE3 over (time, member, kind, sizes) of each event in order.
+    pub trace_hash: String,
+}
+
+/// How long a run took here; no part of what is reproducible.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Timing {
+    /// Seconds.
+    pub wall_s: f64,
+    /// Events a second.
+    pub events_per_s: f64,
+    /// Messages played a second.
+    pub deliveries_per_s: f64,
+}
+
+/// The report's form.
+pub const SCHEMA: u32 = 1;
+
+/// `part` of `whole`, to six places; 0 of nothing.
+pub(crate) fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { (part / whole * 1e6).round() / 1e6 } else { 0.0 }
+}

@@ -1,0 +1,343 @@
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use stratus_core::{GroupId, Identity, RingKey, Rng, Time};
+use stratus_multicast::{self as multicast, MulticastInfo, Parameters, StreamId};
+use stratus_node::{Command, Config, Node, Setup};
+use stratus_overlay as overlay;
+
+use crate::anatomy::{Anatomy, State};
+use crate::rendezvous::Listing;
+use crate::report::{Results, ratio};
+use crate::scenario::Scenario;
+use crate::score::Score;
+use crate::source::Source;
+use crate::world::{self, Totals, World};
+
+mod results;
+#[cfg(test)]
+mod tests;
+
+use results::fallen;
+
+/// The publisher's number: it joins first.
+const PUBLISHER: u32 = 0;
+const STREAM: &str = "live";
+/// From joining to the server's answer: a round trip of a typical pair.
+const RENDEZVOUS: Duration = Duration::from_millis(60);
+/// A member that says nothing stays listed for this long.
+const LISTED_FOR: Duration = Duration::from_secs(60);
+/// How often promises are checked that are not checked at every event.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// What to keep besides the results.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Options {
+    /// Events of the trace to keep as text.
+    pub trace_lines: u64,
+    /// Whether to follow each fragment and say where delay arises.
+    pub with_anatomy: bool,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The figures.
+    pub results: Results,
+    /// Broken promises in words, if any.
+    pub faults: Vec<String>,
+    /// Where delay arose, if asked for.
+    pub anatomy: Vec<String>,
+    /// The first events, if asked for.
+    pub trace_lines: Vec<String>,
+}
+
+/// Plays `scenario` from beginning to end. The scenario must be valid.
+pub fn run(scenario: &Scenario, options: Options) -> Outcome {
+    let mut run = Run::new(scenario, options);
+    run.play();
+    run.outcome()
+}
+
+/// What the script does at a moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Act {
+    Join,
+    Bootstrap(u32),
+    Publish,
+    Kill,
+    Unlist(u32),
+    Unpublish,
+    Check,
+}
+
+struct Run<'a> {
+    scenario: &'a Scenario,
+    config: Config,
+    world: World<Node, Score>,
+    /// Acts by time and then by the order of planning.
+    script: BTreeMap<(Time, u64), Act>,
+    planned: u64,
+    chance: Rng,
+    group: GroupId,
+    ring: RingKey,
+    authority: Identity,
+    stream_key: Identity,
+    listing: Listing,
+    /// Each member's counters when they were last looked at.
+    infos: Vec<MulticastInfo>,
+    neighbors_mean: f64,
+    /// Wire bytes sent before the stream began.
+    wire_before: u64,
+    end_at: Time,
+    /// The world's counts when they were last looked at.
+    totals: Totals,
+}
+
+impl<'a> Run<'a> {
+    fn new(scenario: &'a Scenario, options: Options) -> Self {
+        let mut chance = Rng::from_seed(scenario.seed).fork("script");
+        let publish_at = Time::ZERO + scenario.join_over + scenario.settle;
+        let start = publish_at + scenario.lead_in;
+        let config = Config::default();
+        let anatomy = options.with_anatomy.then(|| Anatomy::new(scenario.members, config.multicast.slices));
+        let score =
+            Score::new(Source::new(scenario, start), scenario.members, start + scenario.warm_up, anatomy);
+        let between = world::Config {
+            loss_ppm: (scenario.loss * 1e6).round() as u32,
+            jitter: scenario.jitter,
+            ..world::Config::new(scenario.latency.draw(scenario.seed))
+        };
+        let mut run = Self {
+            scenario,
+            config,
+            world: World::new(between, scenario.seed, options.trace_lines, score),
+            script: BTreeMap::new(),
+            planned: 0,
+            group: GroupId::from_bytes(chance.seed()),
+            ring: RingKey::new(chance.seed()),
+            authority: Identity::from_seed(chance.seed()),
+            stream_key: Identity::from_seed(chance.seed()),
+            chance,
+            listing: Listing::default(),
+            infos: vec![MulticastInfo::default(); scenario.members as usize],
+            neighbors_mean: 0.0,
+            wire_before: 0,
+            end_at: start + scenario.secs,
+            totals: Totals::default(),
+        };
+        run.plan_all(publish_at, start);
+        run
+    }
+
+    fn plan_all(&mut self, publish_at: Time, start: Time) {
+        self.plan(Time::ZERO, Act::Join);
+        let mut moments: Vec<Time> = (1..self.scenario.members)
+            .map(|_| Time::ZERO + self.chance.between(Duration::ZERO, self.scenario.join_over))
+            .collect();
+        moments.sort_unstable();
+        for at in moments {
+            self.plan(at, Act::Join);
+        }
+        self.plan(publish_at, Act::Publish);
+        if let Some(kill) = self.scenario.kill {
+            self.plan(start + kill.at, Act::Kill);
+        }
+        self.plan(self.end_at, Act::Unpublish);
+        self.plan(Time::ZERO + CHECK_EVERY, Act::Check);
+    }
+
+    fn plan(&mut self, at: Time, act: Act) {
+        self.script.insert((at, self.planned), act);
+        self.planned += 1;
+    }
+
+    /// Lets the world go on from act to act and from fragment to fragment until the stream has drained.
+    fn play(&mut self) {
+        let window = self.config.multicast.window_duration + self.config.multicast.relay_margin_duration;
+        let last = self.end_at + window + CHECK_EVERY;
+        while self.world.now() < last && !self.has_drained() {
+            let act_at = self.script.first_key_value().map(|((at, _), _)| *at);
+            match (self.world.watch.source.next_at(), act_at) {
+                (Some(write_at), act_at) if act_at.is_none_or(|act_at| write_at < act_at) => {
+                    self.write(write_at)
+                }
+                (_, Some(at)) => {
+                    self.world.run_until(at);
+                    let (_, act) = self.script.pop_first().expect("just seen");
+                    self.perform(act);
+                }
+                (_, None) => unreachable!("a check is always planned"),
+            }
+        }
+        self.check();
+    }
+
+    fn has_drained(&self) -> bool {
+        self.world.now() > self.end_at
+            && self.survivors().all(|member| self.world.watch.players[member].has_ended)
+    }
+
+    /// Living subscribers, as places in the score's lists.
+    fn survivors(&self) -> impl Iterator<Item = usize> {
+        (1..self.world.member_count())
+            .filter(|member| self.world.is_alive(*member))
+            .map(|member| member as usize)
+    }
+
+    fn perform(&mut self, act: Act) {
+        match act {
+            Act::Join => self.join(),
+            Act::Bootstrap(member) => self.bootstrap(member),
+            Act::Publish => self.publish(),
+            Act::Kill => self.kill(),
+            Act::Unlist(member) => self.listing.remove(&self.address_of(member)),
+            Act::Unpublish => self.unpublish(),
+            Act::Check => {
+                self.check();
+                let is_close_look = self.world.watch.anatomy.is_some();
+                let period = if is_close_look { CHECK_EVERY / 2 } else { CHECK_EVERY };
+                self.plan(self.world.now() + period, Act::Check);
+            }
+        }
+    }
+
+    fn join(&mut self) {
+        let identity = Identity::from_seed(self.chance.seed());
+        let number = self.world.member_count();
+        let multiple = if number == PUBLISHER { self.scenario.source_uplink } else { self.scenario.uplink };
+        let rate = multiple.and_then(|multiple| NonZeroU64::new(self.scenario.wire_rate(multiple)));
+        let peer = identity.peer();
+        let setup = Setup {
+            identity,
+            group: self.group,
+            ring: self.ring,
+            publish_authority: Some(self.authority.public()),
+        };
+        let node = Node::new(self.config.clone(), setup);
+        let member = self.world.join(peer, node, rate);
+        let address = ([10, (member >> 16) as u8, (member >> 8) as u8, member as u8], 1_935).into();
+        self.world.command(member, Command::Overlay(overlay::Command::SetAddresses(vec![address])));
+        let upload = multicast::Command::SetUpload(rate.map(NonZeroU64::get));
+        self.world.command(member, Command::Multicast(upload));
+        if member != PUBLISHER {
+            let subscribe = multicast::Command::Subscribe { name: STREAM.into() };
+            self.world.command(member, Command::Multicast(subscribe));
+        }
+        self.plan(self.world.now() + RENDEZVOUS, Act::Bootstrap(member));
+    }
+
+    fn bootstrap(&mut self, member: u32) {
+        let address = self.address_of(member);
+        let named = self.listing.bootstrap(&address, &mut self.chance);
+        let records =
+            named.iter().map(|other| self.world.machine(*other).overlay().own_record().clone()).collect();
+        self.listing.add(address, member);
+        self.world.command(member, Command::Overlay(overlay::Command::Bootstrap(records)));
+    }
+
+    fn address_of(&self, member: u32) -> stratus_core::GroupAddress {
+        self.ring.address(&self.world.machine(member).overlay().own_record().peer())
+    }
+
+    fn publish(&mut self) {
+        self.world.watch.is_streaming = true;
+        self.wire_before = self.wire_bytes();
+        let parameters = Parameters {
+            expected_rate: self.scenario.rate_bits / 8,
+            ..Parameters::from(&self.config.multicast)
+        };
+        let publish = multicast::Publish {
+            key: self.stream_key.clone(),
+            name: STREAM.into(),
+            authorization: Some(self.authority.clone()),
+            parameters,
+        };
+        self.world.command(PUBLISHER, Command::Multicast(multicast::Command::Publish(Box::new(publish))));
+    }
+
+    fn stream(&self) -> StreamId {
+        StreamId(self.stream_key.public())
+    }
+
+    fn write(&mut self, at: Time) {
+        self.world.run_until(at);
+        let stream = self.stream();
+        for piece in self.world.watch.source.write(at) {
+            self.world.command(PUBLISHER, Command::Multicast(multicast::Command::Write { stream, piece }));
+        }
+    }
+
+    fn kill(&mut self) {
+        let share = self.scenario.kill.map_or(0.0, |kill| kill.share);
+        let mut victims: Vec<u32> = self.survivors().map(|member| member as u32).collect();
+        self.chance.shuffle(&mut victims);
+        victims.truncate((victims.len() as f64 * share).round() as usize);
+        for victim in victims {
+            self.world.kill(victim);
+            self.plan(self.world.now() + LISTED_FOR, Act::Unlist(victim));
+        }
+    }
+
+    fn unpublish(&mut self) {
+        let living: Vec<u32> =
+            (0..self.world.member_count()).filter(|member| self.world.is_alive(*member)).collect();
+        let links: usize = living.iter().map(|member| self.world.link_count(*member)).sum();
+        self.neighbors_mean = ratio(links as f64, living.len() as f64);
+        let unpublish = multicast::Command::Unpublish(self.stream());
+        self.world.command(PUBLISHER, Command::Multicast(unpublish));
+    }
+
+    fn wire_bytes(&self) -> u64 {
+        (0..self.world.member_count()).map(|member| self.world.sent_bytes(member)).sum()
+    }
+
+    /// Counters may rise or stay; a machine must move on when woken; no datagram may be too long.
+    fn check(&mut self) {
+        let now = self.world.now();
+        for member in 0..self.world.member_count() {
+            let info = self.world.machine(member).multicast().stream(&self.stream());
+            let info = info.map(|info| info.counters).unwrap_or_default();
+            let before = std::mem::replace(&mut self.infos[member as usize], info);
+            if let Some(what) = fallen(&before, &info) {
+                self.world.watch.faults.add(now, member, || format!("a counter fell: {what}"));
+            }
+        }
+        let (before, totals) = (self.totals, self.world.totals());
+        let faults = &mut self.world.watch.faults;
+        let oversized = totals.oversized - before.oversized;
+        faults.add_counted(now, oversized, "a datagram was longer than any path carries");
+        faults.add_counted(
+            now,
+            totals.stuck - before.stuck,
+            "a machine was due again at the moment it was woken",
+        );
+        self.totals = totals;
+        self.note_state();
+    }
+
+    /// How far the trees have grown, for the anatomy.
+    fn note_state(&mut self) {
+        if self.world.watch.anatomy.is_none() {
+            return;
+        }
+        let stream = self.stream();
+        let known = self
+            .survivors()
+            .filter_map(|member| self.world.machine(member as u32).multicast().stream(&stream));
+        let state = State::of(known, self.config.multicast.slices);
+        let now = self.world.now();
+        if let Some(anatomy) = &mut self.world.watch.anatomy {
+            anatomy.note_state(now, state);
+        }
+    }
+
+    fn outcome(mut self) -> Outcome {
+        let results = self.results();
+        let watch = &mut self.world.watch;
+        let anatomy = watch.anatomy.as_mut().map(Anatomy::lines).unwrap_or_default();
+        let faults = std::mem::take(&mut watch.faults.words);
+        Outcome { results, faults, anatomy, trace_lines: self.world.trace().take_lines() }
+    }
+}

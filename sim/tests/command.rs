@@ -1,0 +1,43 @@
+//! The program as a user runs it.
+
+use std::process::{Command, Output};
+
+fn stratus_sim(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stratus-sim")).args(arguments).output().expect("the program was built")
+}
+
+const SMALL: [&str; 9] = ["run", "--members", "8", "--secs", "1s", "--join-over", "500ms", "--settle", "2s"];
+
+#[test]
+fn a_run_prints_exactly_one_line_of_json_and_ends_with_0() {
+    let output = stratus_sim(&SMALL);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(text.lines().count(), 1);
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["results"]["members"], 8);
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn the_first_events_and_the_anatomy_of_delay_go_to_stderr() {
+    let output = stratus_sim(&[&SMALL[..], &["--trace-events", "3", "-v"]].concat());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("0.000000 0 Join 0 0\n"), "{text}");
+    assert!(text.contains("delay in ms"), "{text}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn wrong_use_ends_with_2_and_says_what() {
+    for (arguments, what) in [
+        (&["run", "--members", "1"][..], "error: members must be 2 to 1000000"),
+        (&["run", "--latency", "far"], "expected uniform:LOW..HIGH"),
+        (&["run", "--kill", "0.3@30s", "--secs", "20s"], "error: the kill must come before the stream's end"),
+    ] {
+        let output = stratus_sim(arguments);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(what) && output.stdout.is_empty(), "{text}");
+    }
+}

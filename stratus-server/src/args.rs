@@ -1,0 +1,112 @@
+use std::io;
+use std::net::SocketAddr;
+
+use clap::{ArgAction, Parser};
+use stratus_server::{Limits, ServerConfig};
+use tracing_subscriber::EnvFilter;
+
+/// Brings the members of groups together. It sees which peers are in which group, by ids that say nothing of
+/// the group's name or secret, and none of what they send each other.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "stratus-server", version, about)]
+pub(crate) struct Args {
+    /// UDP address to listen on; ":PORT" is that port of every IPv4 address.
+    #[arg(long, env = "STRATUS_SERVER__LISTEN", default_value = ":1935", value_parser = listen_address)]
+    listen: SocketAddr,
+    /// Most connections at once.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    max_connections: usize,
+    /// Most groups at once.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().groups)]
+    max_groups: usize,
+    /// Most registered members at once, over all groups.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().members)]
+    max_members: usize,
+    /// Most registered members of one group.
+    #[arg(long, value_name = "N", default_value_t = Limits::default().members_per_group)]
+    max_members_per_group: usize,
+    /// Most registered members from one /24 (or /56 of IPv6).
+    #[arg(long, value_name = "N", default_value_t = Limits::default().members_per_network)]
+    max_members_per_network: usize,
+    /// Log more: once each minute's figures, twice each request.
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    /// Say nothing but errors.
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+impl Args {
+    /// What they mean for the server.
+    pub(crate) fn server_config(&self) -> ServerConfig {
+        let limits = Limits {
+            connections: self.max_connections,
+            groups: self.max_groups,
+            members: self.max_members,
+            members_per_group: self.max_members_per_group,
+            members_per_network: self.max_members_per_network,
+            ..Limits::default()
+        };
+        ServerConfig { limits, ..ServerConfig::listen_on(self.listen) }
+    }
+
+    /// Whether nothing but errors is wanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Begins to log on stderr.
+    pub(crate) fn start_log(&self) {
+        tracing_subscriber::fmt()
+            .with_writer(io::stderr)
+            .with_ansi(false)
+            .with_target(false)
+            .with_env_filter(EnvFilter::new(self.log_filter()))
+            .init();
+    }
+
+    /// Libraries speak up only when something is wrong.
+    fn log_filter(&self) -> &'static str {
+        match (self.quiet, self.verbose) {
+            (true, _) => "error",
+            (false, 0) => "warn",
+            (false, 1) => "warn,stratus_server=info,stratus_transport=info",
+            (false, _) => "warn,stratus_server=debug,stratus_transport=debug",
+        }
+    }
+}
+
+/// An address with its port; the host may be left out.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let whole = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    whole.parse().map_err(|_| "expected IP:PORT, [IPV6]:PORT or :PORT".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_port_alone_means_every_ipv4_address() {
+        assert_eq!(listen_address(":1935"), Ok("0.0.0.0:1935".parse().unwrap()));
+        assert_eq!(listen_address("[::]:50"), Ok("[::]:50".parse().unwrap()));
+        for wrong in ["1935", "example.net:1935", ":99999", ""] {
+            assert_eq!(listen_address(wrong), Err("expected IP:PORT, [IPV6]:PORT or :PORT".to_owned()));
+        }
+    }
+
+    #[test]
+    fn limits_reach_the_configuration() {
+        let args = Args::parse_from(["stratus-server", "--listen", "127.0.0.1:0", "--max-members", "700"]);
+        let config = args.server_config();
+        assert_eq!((config.listen, config.limits.members), ("127.0.0.1:0".parse().unwrap(), 700));
+        assert_eq!(Limits { members: Limits::default().members, ..config.limits }, Limits::default());
+    }
+}

@@ -380,6 +380,8 @@ impl Conversation {
     }
 
     async fn end(mut self, ending: Ending, writer: JoinHandle<()>) {
+        // Asked before we close as well, which overwrites the reason.
+        let (failure, may_retry) = (self.failure(ending), self.is_current || self.is_superseded());
         self.shared.release(&self.connection);
         self.connection.settled.send_replace(true);
         for tag in self.connection.attached_tags() {
@@ -398,8 +400,7 @@ impl Conversation {
         }
         self.shared.count_ended(&self.connection);
         self.connection.bury();
-        let may_retry = self.is_current || self.is_superseded();
-        self.shared.connection_ended(self.connection.peer, may_retry, self.failure(ending));
+        self.shared.connection_ended(self.connection.peer, may_retry, failure);
     }
 
     /// Whether the other side preferred another connection.

@@ -126,7 +126,6 @@ pub(crate) async fn host(shared: Arc<Shared>, quic: quinn::Connection, peer: Pee
         let reader = FrameReader::new(recv, shared.config.service_frame_bytes);
         tokio::select! {
             () = listen(&shared, &events, id, reader) => {}
-            _ = quic.closed() => {}
             () = dismissed.notified() => {}
             // The service is done with this client, which would otherwise hold its place as long as it likes.
             _ = &mut writer => {}

@@ -1,6 +1,10 @@
 //! Whole endpoints on real loopback sockets.
 
+mod flow;
 mod membership;
+mod pairing;
+mod raw;
+mod service;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};

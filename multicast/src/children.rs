@@ -44,6 +44,8 @@ pub(crate) struct Room {
     pub(crate) home: BitSet,
     /// Places kept for home slices: other slices may fill what is left.
     pub(crate) reserved: usize,
+    /// A source keeps a place for each slice that nobody has yet: nobody else could begin it.
+    pub(crate) is_source: bool,
 }
 
 /// The answer to a request for one slice.
@@ -124,7 +126,10 @@ impl Children {
         let is_within = room.home.contains(slice)
             || elsewhere().map(|(slice, _)| self.count(slice)).sum::<usize>()
                 < room.total.saturating_sub(room.reserved);
-        self.count(slice) < room.limit(slice) && total < room.total && is_within
+        let others = (0..self.slices.len() as u32).filter(|other| *other != slice);
+        let unserved =
+            if room.is_source { others.filter(|other| self.count(*other) == 0).count() } else { 0 };
+        self.count(slice) < room.limit(slice) && total.saturating_add(unserved) < room.total && is_within
     }
 
     /// A child of `slice` that should make room: one that has more than its share of slices, or one that is

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use stratus_core::{PeerId, Time};
 
-/// Most peers remembered as having been asked for one run in vain.
-const MAX_TRIED: usize = 8;
+/// Most peers remembered as having been asked for one run in vain: all neighbors that there can be, or a few
+/// that refuse would be asked in turn for ever and nobody else.
+const MAX_TRIED: usize = 128;
 
 /// A run that is not complete, and what is being done about it (spec MC-12).
 #[derive(Clone, PartialEq, Eq, Debug)]

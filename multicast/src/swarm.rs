@@ -103,6 +103,7 @@ pub(crate) struct Swarm {
     children: Children,
     /// Requests of children for what we are missing ourselves: run, position, child.
     pending: BTreeSet<(u64, u32, PeerId)>,
+    allowance: pull::Allowance,
     player: Option<Player>,
     rate: Rate,
     home: BitSet,
@@ -131,6 +132,7 @@ impl Swarm {
             parents: Parents::new(slices),
             children: Children::new(slices),
             pending: BTreeSet::new(),
+            allowance: pull::Allowance::default(),
             player: None,
             rate: Rate::new(announcement.parameters.expected_rate),
             home: home_slices(setup.home, slices),

@@ -15,10 +15,45 @@ use crate::{Message, PieceEntry};
 pub(super) const MAX_PENDING: usize = 1_024;
 /// A repair that could not be sent for this long is asked elsewhere anyway.
 const REPAIR_LIFETIME: Duration = Duration::from_millis(700);
+/// Headers of a fragment on the wire: ours, QUIC's, UDP's and IP's.
+const DATAGRAM_OVERHEAD: usize = 72;
 /// With nobody left to ask, ask again after this.
 const RETRY: Duration = Duration::from_millis(60);
 /// Runs known only from a neighbor's claim are made places for, at most this far ahead.
 const MAX_CLAIMED_AHEAD: u64 = 64;
+
+/// What became of a request for one run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Served {
+    /// Something was sent.
+    Sent,
+    /// Nothing of it is here.
+    Missing,
+    /// It is here, and the upload is spoken for.
+    Busy,
+}
+
+/// Bytes that may be sent as repairs now: a token bucket of a tenth of a second.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Allowance {
+    bytes: u64,
+    at: Time,
+}
+
+impl Allowance {
+    fn take(&mut self, now: Time, rate: u64, bytes: u64) -> bool {
+        let earned = rate * now.since(self.at).as_micros().min(1_000_000) as u64 / 1_000_000;
+        // One whole run must fit even into a small bucket.
+        let most = (rate / 10).max(40_000);
+        self.bytes = (self.bytes + earned).min(most);
+        self.at = now;
+        let is_enough = self.bytes >= bytes;
+        if is_enough {
+            self.bytes -= bytes;
+        }
+        is_enough
+    }
+}
 
 /// How good a source is, best first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -183,9 +218,10 @@ impl Swarm {
         }
         let mut refused = Vec::new();
         for want in wants {
-            let is_served = self.serve(turn, from, want);
-            if !is_served && !self.keep_pending(&from, want) {
-                refused.push(want.run);
+            match self.serve(turn, from, want) {
+                Served::Sent => {}
+                Served::Missing if self.keep_pending(&from, want) => {}
+                Served::Missing | Served::Busy => refused.push(want.run),
             }
         }
         if !refused.is_empty() {
@@ -194,16 +230,20 @@ impl Swarm {
         }
     }
 
-    /// Sends what we hold of a wanted run; says whether there was anything.
-    fn serve(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, want: &Want) -> bool {
-        let Some(place) = self.window.get(want.run) else { return false };
-        let Some(manifest) = place.manifest.clone() else { return false };
+    /// Sends what we hold of a wanted run, if the upload allows.
+    fn serve(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, want: &Want) -> Served {
+        let Some(place) = self.window.get(want.run) else { return Served::Missing };
+        let Some(manifest) = place.manifest.clone() else { return Served::Missing };
         let payloads: Vec<(u32, Bytes)> = (want.positions.intersection(place.held()).iter())
             .filter(|&position| matches!(manifest.pieces[position as usize], PieceEntry::Hashed { .. }))
             .filter_map(|position| place.payload(position).map(|payload| (position, payload.clone())))
             .collect();
         if payloads.is_empty() && !want.manifest {
-            return false;
+            return Served::Missing;
+        }
+        let bytes: usize = payloads.iter().map(|(_, payload)| payload.len() + DATAGRAM_OVERHEAD).sum();
+        if !self.afford_repair(turn, bytes as u64) {
+            return Served::Busy;
         }
         if want.manifest {
             let how = Delivery::live(turn.cx.now, REPAIR_LIFETIME, Priority::Repair);
@@ -218,7 +258,16 @@ impl Swarm {
         for (position, payload) in payloads {
             self.repair(turn, to, want.run, position, payload, REPAIR_LIFETIME);
         }
-        true
+        Served::Sent
+    }
+
+    /// Whether what push leaves of the upload can carry `bytes` more at once. A repair that queues for long
+    /// is asked elsewhere meanwhile and comes twice, so a busy member says no at once.
+    fn afford_repair(&mut self, turn: &Turn<'_, '_>, bytes: u64) -> bool {
+        let Some(upload) = turn.config.upload else { return true };
+        let promised = self.children.total() as u64 * self.rate.wire() / u64::from(self.slices());
+        let spare = upload.saturating_sub(promised).max(upload / 20);
+        self.allowance.take(turn.cx.now, spare, bytes)
     }
 
     pub(super) fn repair(

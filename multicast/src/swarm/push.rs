@@ -59,12 +59,13 @@ impl Swarm {
                 per_child: share,
                 home: BitSet::EMPTY,
                 reserved: 0,
+                is_source: true,
             };
         }
         let away = if config.upload.is_some() { limit.div_ceil(2) } else { limit };
         let homes = limit * self.home.len() as usize;
         let reserved = if config.upload.is_some() { homes.min(total * 6 / 10) } else { 0 };
-        Room { at_home: limit, away, total, per_child: slices, home: self.home, reserved }
+        Room { at_home: limit, away, total, per_child: slices, home: self.home, reserved, is_source: false }
     }
 
     /// A neighbor asks us to push slices to it.

@@ -168,8 +168,8 @@ impl Swarm {
     }
 
     #[cfg(test)]
-    pub(crate) fn parent_slices(&self) -> &[crate::parents::Slice] {
-        &self.parents.slices
+    pub(crate) fn newest_run(&self) -> u64 {
+        self.window.verified_end() - 1
     }
 
     /// Whether we take part: receive or publish.

@@ -451,8 +451,8 @@ impl Swarm {
         if horizon == Time::ZERO || !player.give_up(&self.window, horizon) {
             return;
         }
-        self.abandon_rest();
         self.play(turn);
+        self.abandon_rest();
     }
 
     /// While the player skips, runs without a start are of no use to it; nothing more of them is asked.

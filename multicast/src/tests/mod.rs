@@ -1,4 +1,7 @@
 mod group;
+mod hostile;
+mod joining;
 mod live;
+mod window;
 
 pub(crate) use group::Group;

@@ -1,0 +1,171 @@
+//! What a member that lies can do: nothing but lose its links.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::testing::{Fate, NetConfig, identity, peer};
+use stratus_core::{Delivery, GroupId, Priority};
+
+use super::Group;
+use crate::{
+    Announcement, Event, Manifest, Message, Parameters, PieceEntry, PieceFlags, PublishError, StreamId,
+};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+fn urgent(group: &Group) -> Delivery {
+    Delivery::live(group.net.now(), MS(500), Priority::Urgent)
+}
+
+/// A publisher 0 and viewers 1 … 3 in the middle of a stream.
+fn running() -> (Group, StreamId) {
+    let mut group = Group::new(5, NetConfig::with_latency(MS(10)));
+    // One child a slice: somebody must relay.
+    group.config.push_neighbor_limit = 1;
+    group.mesh(4);
+    (1..4).for_each(|number| group.subscribe(number, "cam"));
+    let stream = group.publish(0, "cam");
+    group.net.run_for(MS(500));
+    group.write(0, 1_128, MS(4), MS(800));
+    (group, stream)
+}
+
+#[test]
+fn a_forged_fragment_is_never_relayed_and_costs_its_sender_the_link() {
+    let (mut group, stream) = running();
+    // Member 1 spoils each fragment that it relays, as from now.
+    group.net.tap(|passing| match passing.message {
+        Message::Fragment { stream, is_repair, run, position, payload } if passing.from == peer(1) => {
+            let mut spoilt = payload.to_vec();
+            spoilt[0] ^= 1;
+            let payload = Bytes::from(spoilt);
+            let (stream, is_repair, run, position) = (*stream, *is_repair, *run, *position);
+            Fate::Replace(Message::Fragment { stream, is_repair, run, position, payload })
+        }
+        _ => Fate::Pass,
+    });
+    group.write(0, 1_128, MS(4), MS(800));
+    group.net.run_for(Duration::from_secs(1));
+    let blamed: Vec<_> = (2..4).flat_map(|number| group.misbehaved(number)).collect();
+    assert!(!blamed.is_empty(), "nobody noticed");
+    let expected = (peer(1), "a fragment that fails its verified manifest");
+    assert!(blamed.iter().all(|entry| *entry == expected), "{blamed:?}");
+    for number in 2..4 {
+        let received = group.received(number);
+        assert!(group.sent(0).starts_with(&received), "member {number} was given a forged byte");
+        let forged = group.counters(number, &stream).forged;
+        assert_eq!(forged as usize, group.misbehaved(number).len());
+    }
+}
+
+#[test]
+fn a_forged_manifest_is_never_relayed_and_costs_its_sender_the_link() {
+    let (mut group, stream) = running();
+    let entry = PieceEntry::Hashed { flags: PieceFlags::default(), digest: [7; 16] };
+    let forged = Manifest::signed(&identity(66), 10_000, 40_000, Duration::from_secs(9), vec![entry]);
+    let message =
+        Message::Manifest { stream: stream.alias(), is_repair: false, hops: 0, manifest: Arc::new(forged) };
+    let how = urgent(&group);
+    group.net.forge(peer(1), peer(2), &message, how);
+    group.net.run_for(MS(500));
+    assert_eq!(group.misbehaved(2), [(peer(1), "a manifest that the stream's key did not sign")]);
+    assert_eq!(group.misbehaved(3), [], "the forged manifest was relayed");
+    assert_eq!(group.counters(2, &stream).forged, 1);
+}
+
+#[test]
+fn a_fragment_that_its_run_does_not_have_is_an_offence() {
+    let (mut group, stream) = running();
+    let run = group.net.machine(&peer(2)).swarm(&stream).newest_run();
+    let payload = Bytes::from_static(b"one too many");
+    let message = Message::Fragment { stream: stream.alias(), is_repair: false, run, position: 31, payload };
+    let how = urgent(&group);
+    group.net.forge(peer(3), peer(2), &message, how);
+    group.net.run_for(MS(100));
+    assert_eq!(group.misbehaved(2), [(peer(3), "a fragment that its run does not have")]);
+}
+
+#[test]
+fn fragments_without_a_manifest_wait_in_a_bounded_place_and_are_not_relayed() {
+    let (mut group, stream) = running();
+    let before = group.net.traffic(&peer(2)).sent_bytes;
+    for run in 0..500 {
+        let payload = Bytes::from(vec![1; 1_000]);
+        let run = 1_000 + run;
+        let message =
+            Message::Fragment { stream: stream.alias(), is_repair: false, run, position: 0, payload };
+        let how = urgent(&group);
+        group.net.forge(peer(3), peer(2), &message, how);
+    }
+    group.net.run_for(MS(400));
+    for (what, size, limit) in group.net.machine(&peer(2)).sizes() {
+        assert!(size <= limit, "{what}: {size} is over {limit}");
+    }
+    assert!(group.net.traffic(&peer(2)).sent_bytes - before < 10_000, "unverified bytes were moved on");
+}
+
+#[test]
+fn publishing_without_authorization_is_refused_at_home_and_by_every_member() {
+    let mut group = Group::new(6, NetConfig::with_latency(MS(10)));
+    group.authority = Some(identity(500));
+    group.mesh(3);
+    group.subscribe(2, "cam");
+    // At home: the wrong key.
+    group.authority = Some(identity(501));
+    let stream = group.publish(0, "cam");
+    let refused = Event::PublishFailed { stream, why: PublishError::NotAuthorized };
+    assert_eq!(group.events_of(0, |event| matches!(event, Event::PublishFailed { .. })), [refused]);
+    assert_eq!(PublishError::NotAuthorized.to_string(), "this groupspec does not authorize publishing");
+    // By a patched member, which grants itself what it may not.
+    let key = identity(1_000);
+    let grant = Announcement::grant(&GroupId::from_bytes([9; 32]), &stream, "cam", &identity(501));
+    let parameters = Parameters::from(&group.config);
+    let announcement = Announcement::unsigned(stream, peer(0), "cam".to_owned(), parameters, Some(grant))
+        .signed(&GroupId::from_bytes([9; 32]), &key);
+    let message = Message::Announce { announcement: Arc::new(announcement), subscribers: Vec::new() };
+    for victim in 1..3 {
+        group.net.forge(peer(0), peer(victim), &message, Delivery::Control);
+    }
+    group.net.run_for(MS(500));
+    let what = "an announcement without the group's authorization or a valid signature";
+    for member in 1..3 {
+        assert_eq!(group.misbehaved(member), [(peer(0), what)]);
+        let heard = group.events_of(member, |event| matches!(event, Event::PublishNotify { .. }));
+        assert_eq!(heard, [], "member {member} believed it");
+    }
+}
+
+#[test]
+fn an_announcement_of_another_group_or_with_a_changed_name_is_refused() {
+    let mut group = Group::new(7, NetConfig::with_latency(MS(10)));
+    group.mesh(2);
+    let key = identity(1_000);
+    let stream = StreamId(key.public());
+    let parameters = Parameters::from(&group.config);
+    let draft = Announcement::unsigned(stream, peer(0), "cam".to_owned(), parameters, None);
+    let foreign = draft.clone().signed(&GroupId::from_bytes([8; 32]), &key);
+    let mut renamed = draft.signed(&GroupId::from_bytes([9; 32]), &key);
+    renamed.name = "cam2".to_owned();
+    for announcement in [foreign, renamed] {
+        let message = Message::Announce { announcement: Arc::new(announcement), subscribers: Vec::new() };
+        group.net.forge(peer(0), peer(1), &message, Delivery::Control);
+    }
+    group.net.run_for(MS(100));
+    assert_eq!(group.misbehaved(1).len(), 2);
+    assert_eq!(group.net.machine(&peer(1)).streams().count(), 0);
+}
+
+#[test]
+fn a_claim_of_runs_that_do_not_exist_costs_the_viewer_nothing() {
+    let (mut group, stream) = running();
+    let claim = crate::Availability::of(0, std::iter::repeat_n(true, 100_000));
+    let message = Message::Map { stream: stream.alias(), map: claim };
+    let how = urgent(&group);
+    group.net.forge(peer(3), peer(2), &message, how);
+    group.write(0, 1_128, MS(4), Duration::from_secs(12));
+    group.net.run_for(Duration::from_secs(1));
+    assert_eq!(group.received(2), group.sent(0));
+    let gaps = group.events_of(2, |event| matches!(event, Event::Gap { .. }));
+    assert_eq!(gaps, [], "runs that never were passed for lost ones");
+}

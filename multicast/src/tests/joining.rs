@@ -1,0 +1,188 @@
+//! Newcomers, several streams, publishers that come back, members that leave.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::testing::{NetConfig, peer};
+
+use super::Group;
+use crate::{Command, Event, Kind, Parameters, Piece, PieceFlags, Publish, StreamId};
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// Pictures of four fragments, 25 a second, every 25th a key picture; gives back each picture's bytes.
+fn film(group: &mut Group, by: u64, pictures: std::ops::Range<u64>) -> Vec<Bytes> {
+    let stream = Group::stream(by);
+    let begin = group.net.now();
+    let mut film = Vec::new();
+    let (first, count) = (pictures.start, pictures.end - pictures.start);
+    for picture in pictures {
+        let fragments: Vec<Bytes> =
+            (0..4).map(|part| Bytes::from(vec![(picture * 4 + part) as u8; 700 + part as usize])).collect();
+        film.push(fragments.concat().into());
+        for (part, payload) in (0..).zip(fragments) {
+            let (is_start, is_end) = (part == 0, part == 3);
+            let flags = PieceFlags { is_start, is_end, is_key: picture % 25 == 0, kind: Kind::Video };
+            let piece = Piece { payload, flags, flush: is_end };
+            group.net.command_at(
+                begin + MS(40 * (picture - first)),
+                peer(by),
+                Command::Write { stream, piece },
+            );
+        }
+    }
+    group.net.run_for(MS(40 * count));
+    film
+}
+
+#[test]
+fn a_late_joiner_starts_at_the_newest_key_frame_at_once_and_misses_nothing_after_it() {
+    let mut group = Group::new(11, NetConfig::with_latency(MS(20)));
+    group.mesh(6);
+    (1..5).for_each(|number| group.subscribe(number, "cam"));
+    group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    let mut pictures = film(&mut group, 0, 0..60);
+    let joined_at = group.net.now();
+    group.subscribe(5, "cam");
+    pictures.extend(film(&mut group, 0, 60..120));
+    group.net.run_for(Duration::from_secs(1));
+    let messages = group.messages(5);
+    let (first_at, first) = &messages[0];
+    assert!(first.is_key && first.index == 50 * 4, "{:?}", first.index);
+    assert!(first_at.since(joined_at) <= MS(100), "first picture after {:?}", first_at.since(joined_at));
+    assert_eq!(group.received(5), &pictures[50..]);
+    assert_eq!(group.received(1), pictures);
+}
+
+#[test]
+fn several_publishers_and_streams_do_not_mix() {
+    let mut group = Group::new(12, NetConfig::with_latency(MS(10)));
+    group.mesh(6);
+    for viewer in 2..6 {
+        group.subscribe(viewer, "one");
+        if viewer > 3 {
+            group.subscribe(viewer, "two");
+        }
+    }
+    let one = group.publish(0, "one");
+    let two = group.publish(1, "two");
+    group.net.run_for(MS(300));
+    let written = |stream: StreamId, by: u64, group: &mut Group| {
+        let begin = group.net.now();
+        for number in 0..100u64 {
+            let payload = Bytes::from(vec![number as u8 + by as u8 * 100; 900]);
+            let flags = PieceFlags { is_start: true, is_end: true, is_key: true, kind: Kind::Data };
+            let piece = Piece { payload, flags, flush: false };
+            group.net.command_at(begin + MS(7 * number), peer(by), Command::Write { stream, piece });
+        }
+    };
+    written(one, 0, &mut group);
+    written(two, 1, &mut group);
+    group.net.run_for(Duration::from_secs(2));
+    for viewer in 2..6 {
+        let of = |wanted: StreamId| {
+            group
+                .events_of(
+                    viewer,
+                    |event| matches!(event, Event::Message { stream, .. } if *stream == wanted),
+                )
+                .len()
+        };
+        assert_eq!((of(one), of(two)), (100, if viewer > 3 { 100 } else { 0 }), "viewer {viewer}");
+    }
+    assert_eq!(group.counters(2, &two).received_bytes(), 0, "a stream that is not played was carried");
+}
+
+#[test]
+fn a_publisher_that_comes_back_with_a_new_key_is_found_by_its_name() {
+    let mut group = Group::new(13, NetConfig::with_latency(MS(10)));
+    group.mesh(3);
+    group.subscribe(2, "cam");
+    let first = group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    film(&mut group, 0, 0..10);
+    group.unpublish(0);
+    group.net.run_for(MS(300));
+    let second = group.publish(1, "cam");
+    group.net.run_for(MS(300));
+    let pictures = film(&mut group, 1, 0..10);
+    group.net.run_for(MS(300));
+    let told = group.events_of(2, |event| !matches!(event, Event::Message { .. } | Event::Want(_)));
+    let name = || "cam".to_owned();
+    let end = crate::End { runs: 10, fragments: 40 };
+    let expected = [
+        Event::PublishNotify { stream: first, name: name() },
+        Event::PlayStart { stream: first, name: name() },
+        Event::UnpublishNotify { stream: first, name: name(), end },
+        Event::PlayEnd { stream: first },
+        Event::Drained { stream: first },
+        Event::PublishNotify { stream: second, name: name() },
+        Event::PlayReset { stream: second, name: name() },
+    ];
+    let told: Vec<Event> = told.into_iter().filter(|event| !is_record(event)).collect();
+    assert_eq!(told, expected);
+    assert_eq!(group.received(2)[10..], pictures);
+}
+
+fn is_record(event: &Event) -> bool {
+    matches!(event, Event::SubscriberHeard { .. })
+}
+
+#[test]
+fn whoever_stops_playing_releases_its_links_and_its_children_go_on() {
+    let mut group = Group::new(14, NetConfig::with_latency(MS(10)));
+    group.mesh(7);
+    (1..7).for_each(|number| group.subscribe(number, "cam"));
+    let stream = group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    group.write(0, 1_128, MS(4), MS(700));
+    group.net.command(peer(1), Command::Unsubscribe { name: "cam".to_owned() });
+    group.write(0, 1_128, MS(4), MS(1_500));
+    group.net.run_for(Duration::from_secs(1));
+    for number in 2..7 {
+        assert!(group.received(number) == group.sent(0), "member {number} differs");
+    }
+    let wanted = group.events_of(1, |event| matches!(event, Event::Want(_))).len();
+    let released = group.events_of(1, |event| matches!(event, Event::Release(_))).len();
+    assert_eq!(wanted, released);
+    assert_eq!(group.net.machine(&peer(1)).stream(&stream).unwrap().children, 0);
+}
+
+#[test]
+fn an_empty_message_and_a_tiny_one_arrive_like_any_other() {
+    let mut group = Group::new(15, NetConfig::with_latency(MS(10)));
+    group.mesh(2);
+    group.subscribe(1, "cam");
+    let stream = group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    for payload in [Bytes::new(), Bytes::from_static(b"x"), Bytes::new()] {
+        let flags = PieceFlags { is_start: true, is_end: true, is_key: true, kind: Kind::Audio };
+        let piece = Piece { payload, flags, flush: true };
+        group.net.command(peer(0), Command::Write { stream, piece });
+    }
+    group.net.run_for(MS(300));
+    assert_eq!(group.received(1), [Bytes::new(), Bytes::from_static(b"x"), Bytes::new()]);
+}
+
+#[test]
+fn a_name_that_is_too_long_and_a_key_in_use_are_refused() {
+    let mut group = Group::new(16, NetConfig::default());
+    group.mesh(1);
+    group.publish(0, "cam");
+    for name in ["n".repeat(129), "cam".to_owned()] {
+        let parameters = Parameters::from(&group.config);
+        let wanted =
+            Publish { key: stratus_core::testing::identity(1_000), name, authorization: None, parameters };
+        group.net.command(peer(0), Command::Publish(Box::new(wanted)));
+    }
+    let refused: Vec<_> = group
+        .events_of(0, |event| matches!(event, Event::PublishFailed { .. }))
+        .into_iter()
+        .map(|event| match event {
+            Event::PublishFailed { why, .. } => why.to_string(),
+            _ => String::new(),
+        })
+        .collect();
+    assert_eq!(refused, ["the stream name is longer than 128 bytes", "the stream key is in use"]);
+}

@@ -1,7 +1,9 @@
 mod group;
 mod hostile;
 mod joining;
+mod laws;
 mod live;
+mod vectors;
 mod window;
 
 pub(crate) use group::Group;

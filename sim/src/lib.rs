@@ -54,4 +54,4 @@ pub use size::{ACK_BYTES, HANDSHAKE_BYTES, MOST_LIVE_BYTES, Size};
 pub use trace::{Kind, Trace};
 pub use uplink::{Class, Uplink};
 pub use verify::MemoVerify;
-pub use world::{Config, Content, Member, Packet, Totals, Watch, World};
+pub use world::{Config, Content, Head, Member, Packet, Totals, Watch, World};

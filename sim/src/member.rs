@@ -1,4 +1,4 @@
-use stratus_core::{PeerId, Wire};
+use stratus_core::PeerId;
 use stratus_multicast as multicast;
 use stratus_node::{Command, Event, Message, Node};
 use stratus_overlay as overlay;
@@ -27,17 +27,19 @@ pub(crate) struct Purpose {
 }
 
 impl Purpose {
-    /// Of `message`. The few header bytes of a fragment count as wire, not as control.
-    pub(crate) fn of(message: &Message) -> Self {
+    /// Of `message`, which is `length` bytes long. The few header bytes of a fragment count as wire, not as
+    /// control.
+    pub(crate) fn of(message: &Message, length: u32) -> Self {
+        let length = u64::from(length);
         match message {
             Message::Multicast(multicast::Message::Fragment { payload, .. }) => {
                 Self { payload: payload.len() as u64, ..Self::default() }
             }
             Message::Multicast(multicast::Message::Manifest { manifest, .. }) => {
                 let payload = manifest.inline_len() as u64;
-                Self { payload, auth: message.wire_len() as u64 - payload, control: 0 }
+                Self { payload, auth: length - payload, control: 0 }
             }
-            _ => Self { control: message.wire_len() as u64, ..Self::default() },
+            _ => Self { control: length, ..Self::default() },
         }
     }
 }

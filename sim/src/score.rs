@@ -139,7 +139,7 @@ impl Score {
 impl Watch<Node> for Score {
     fn sent(&mut self, _: Time, packet: &Packet<Message>) {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
-        self.sent[packet.from as usize] += Purpose::of(message);
+        self.sent[packet.head.from as usize] += Purpose::of(message, packet.head.length);
         if let Some(anatomy) = &mut self.anatomy {
             anatomy.sent(packet, message);
         }
@@ -147,7 +147,8 @@ impl Watch<Node> for Score {
 
     fn arrived(&mut self, now: Time, packet: &Packet<Message>) {
         let Content::Message(message) = &packet.content else { return };
-        self.players[packet.to as usize].received_bytes += Purpose::of(message).payload;
+        self.players[packet.head.to as usize].received_bytes +=
+            Purpose::of(message, packet.head.length).payload;
         if let Some(anatomy) = &mut self.anatomy {
             anatomy.arrived(now, packet, message);
         }

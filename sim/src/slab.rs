@@ -26,6 +26,11 @@ impl<T> Slab<T> {
         self.items[number as usize].as_ref().expect("the number is in use")
     }
 
+    /// What is kept under `number`, to change.
+    pub(crate) fn get_mut(&mut self, number: u32) -> &mut T {
+        self.items[number as usize].as_mut().expect("the number is in use")
+    }
+
     /// Takes it out, and frees the number.
     pub(crate) fn take(&mut self, number: u32) -> T {
         self.free.push(number);

@@ -21,8 +21,8 @@ impl Kinds {
     pub(super) fn add(&mut self, packet: &Packet<Message>, message: &Message) {
         let sums = self.0.entry(name(message)).or_default();
         sums.messages += 1;
-        sums.wire_bytes += packet.size.bytes;
-        sums.queued_micros += packet.sent_at.since(packet.queued_at).as_micros() as u64;
+        sums.wire_bytes += packet.head.size.bytes;
+        sums.queued_micros += packet.head.sent_at.since(packet.head.queued_at).as_micros() as u64;
     }
 
     /// One line a kind.

@@ -110,8 +110,8 @@ impl Anatomy {
     }
 
     fn follow(&mut self, now: Time, packet: &Packet<Message>, index: usize, slice: u8, is_repair: bool) {
-        let before = self.ways[packet.from as usize].get(index).copied().unwrap_or_default();
-        let ways = &mut self.ways[packet.to as usize];
+        let before = self.ways[packet.head.from as usize].get(index).copied().unwrap_or_default();
+        let ways = &mut self.ways[packet.head.to as usize];
         if ways.len() <= index {
             ways.resize(index + 1, Way::default());
         }
@@ -120,8 +120,8 @@ impl Anatomy {
                 at: now.as_micros(),
                 hops: before.hops + 1,
                 is_repair: is_repair || before.is_repair,
-                queued: before.queued + packet.sent_at.since(packet.queued_at).as_micros() as u32,
-                travelled: before.travelled + now.since(packet.sent_at).as_micros() as u32,
+                queued: before.queued + packet.head.sent_at.since(packet.head.queued_at).as_micros() as u32,
+                travelled: before.travelled + now.since(packet.head.sent_at).as_micros() as u32,
                 slice,
             };
         }

@@ -99,10 +99,10 @@ struct Diary {
 
 impl Watch<Toy> for Diary {
     fn sent(&mut self, now: Time, packet: &Packet<Note>) {
-        self.sent.push((now, packet.from));
+        self.sent.push((now, packet.head.from));
     }
     fn arrived(&mut self, now: Time, packet: &Packet<Note>) {
-        self.arrived.push((now, packet.size.bytes));
+        self.arrived.push((now, packet.head.size.bytes));
     }
     fn event(&mut self, now: Time, member: u32, event: Heard) -> (u64, u64) {
         let number = if let Heard::Note(number) = event { number } else { 0 };

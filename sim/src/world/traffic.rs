@@ -10,12 +10,21 @@ use crate::uplink::Class;
 /// A message under way.
 #[derive(Debug)]
 pub struct Packet<T> {
+    /// Whose, whose next, and how.
+    pub head: Head,
+    /// What it carries.
+    pub content: Content<T>,
+}
+
+/// All of a packet but its content.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
     /// The sender's number.
     pub from: u32,
     /// The receiver's number.
     pub to: u32,
-    /// What it carries.
-    pub content: Content<T>,
+    /// Encoded bytes of the message itself.
+    pub length: u32,
     /// What it weighs.
     pub size: Size,
     /// How it is carried.
@@ -53,19 +62,22 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         let (to, link) = (link.peer, link.number);
         let (now, size) = (self.now, Size::of(length, how));
         let content = Content::Message(message);
-        self.post(Packet { from, to, link, content, size, how, queued_at: now, sent_at: now });
+        let length = length as u32;
+        let head = Head { from, to, length, size, how, queued_at: now, sent_at: now, link };
+        self.post(Packet { head, content });
     }
 
     pub(super) fn send_close(&mut self, from: u32, to: u32, link: u32) {
         let (now, how) = (self.now, Delivery::Control);
         let (content, size) = (Content::Close, Size::of_close());
-        self.post(Packet { from, to, link, content, size, how, queued_at: now, sent_at: now });
+        let head = Head { from, to, length: 0, size, how, queued_at: now, sent_at: now, link };
+        self.post(Packet { head, content });
     }
 
     fn post(&mut self, packet: Packet<M::Message>) {
-        let (from, class, bytes) = (packet.from, Class::from(packet.how), packet.size.bytes);
+        let Head { from, how, size, .. } = packet.head;
         let number = self.packets.insert(packet);
-        if let Err(number) = self.seats[from as usize].uplink.push(class, number, bytes) {
+        if let Err(number) = self.seats[from as usize].uplink.push(Class::from(how), number, size.bytes) {
             self.totals.overflowed += 1;
             self.drop_unsent(number);
         }
@@ -88,46 +100,44 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     }
 
     fn transmit(&mut self, number: u32) {
-        let packet = self.packets.get(number);
-        let seat = &mut self.seats[packet.from as usize];
-        if let Delivery::Live { expires, .. } = packet.how {
-            let is_linked = seat.links.open(packet.to).is_some_and(|link| link.number == packet.link);
+        let head = self.packets.get(number).head;
+        let seat = &mut self.seats[head.from as usize];
+        if let Delivery::Live { expires, .. } = head.how {
+            let is_linked = seat.links.open(head.to).is_some_and(|link| link.number == head.link);
             if expires < self.now || !is_linked {
                 self.totals.expired += u64::from(is_linked);
                 return self.drop_unsent(number);
             }
         }
-        let sent_at = seat.uplink.occupy(self.now, packet.size.bytes);
-        seat.sent_bytes += packet.size.bytes;
-        let mut packet = self.packets.take(number);
-        packet.sent_at = sent_at;
-        self.watch.sent(self.now, &packet);
-        match self.arrival(&packet) {
-            Some(at) => {
-                let number = self.packets.insert(packet);
-                self.queue.schedule(at, Happening::Arrive(number));
-            }
+        let sent_at = seat.uplink.occupy(self.now, head.size.bytes);
+        seat.sent_bytes += head.size.bytes;
+        let packet = self.packets.get_mut(number);
+        packet.head.sent_at = sent_at;
+        self.watch.sent(self.now, packet);
+        match self.arrival(Head { sent_at, ..head }) {
+            Some(at) => self.queue.schedule(at, Happening::Arrive(number)),
             None => {
-                self.trace.add(self.now, packet.from, Kind::Lost, u64::from(packet.to), packet.size.bytes)
+                self.packets.take(number);
+                self.trace.add(self.now, head.from, Kind::Lost, u64::from(head.to), head.size.bytes);
             }
         }
     }
 
-    /// When the packet arrives, if it does.
-    fn arrival(&mut self, packet: &Packet<M::Message>) -> Option<Time> {
-        let link = self.seats[packet.from as usize].links.get(packet.to);
+    /// When a packet arrives, if it does.
+    fn arrival(&mut self, head: Head) -> Option<Time> {
+        let link = self.seats[head.from as usize].links.get(head.to);
         let one_way =
-            link.map_or_else(|| self.config.latency.one_way(packet.from, packet.to), |link| link.one_way);
-        let lane = match packet.how {
+            link.map_or_else(|| self.config.latency.one_way(head.from, head.to), |link| link.one_way);
+        let lane = match head.how {
             Delivery::Live { .. } if self.is_lost(1) => return None,
-            Delivery::Live { .. } => return Some(packet.sent_at + one_way + self.jitter()),
+            Delivery::Live { .. } => return Some(head.sent_at + one_way + self.jitter()),
             Delivery::Control => 0,
             Delivery::Bulk => 1,
         };
-        let repeats = self.repeats(packet);
-        let mut at = packet.sent_at + one_way + one_way * 2 * repeats;
-        let link = self.seats[packet.from as usize].links.get_mut(packet.to);
-        if let Some(link) = link.filter(|link| link.number == packet.link) {
+        let repeats = self.repeats(head);
+        let mut at = head.sent_at + one_way + one_way * 2 * repeats;
+        let link = self.seats[head.from as usize].links.get_mut(head.to);
+        if let Some(link) = link.filter(|link| link.number == head.link) {
             at = at.max(link.in_order_until[lane]);
             link.in_order_until[lane] = at;
         }
@@ -136,13 +146,12 @@ impl<M: Member, W: Watch<M>> World<M, W> {
 
     /// How often in a row something of a reliable message is lost. Each time is noticed and made good one round
     /// trip later, at the price of another packet.
-    fn repeats(&mut self, packet: &Packet<M::Message>) -> u32 {
+    fn repeats(&mut self, head: Head) -> u32 {
         let mut repeats = 0;
-        while repeats < MOST_REPEATS && self.is_lost(packet.size.packets) {
+        while repeats < MOST_REPEATS && self.is_lost(head.size.packets) {
             repeats += 1;
         }
-        self.seats[packet.from as usize].sent_bytes +=
-            u64::from(repeats) * packet.size.bytes / packet.size.packets;
+        self.seats[head.from as usize].sent_bytes += u64::from(repeats) * head.size.bytes / head.size.packets;
         repeats
     }
 
@@ -162,26 +171,26 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     }
 
     fn drop_unsent(&mut self, number: u32) {
-        let packet = self.packets.take(number);
-        self.trace.add(self.now, packet.from, Kind::Dropped, u64::from(packet.to), packet.size.bytes);
+        let Head { from, to, size, .. } = self.packets.take(number).head;
+        self.trace.add(self.now, from, Kind::Dropped, u64::from(to), size.bytes);
     }
 
     pub(super) fn arrive(&mut self, number: u32) {
         let packet = self.packets.take(number);
-        let (member, peer) = (packet.to, packet.from);
+        let Head { from: peer, to: member, size, link: number, .. } = packet.head;
         let seat = &mut self.seats[member as usize];
         if seat.life == Life::Gone {
             return;
         }
-        seat.uplink.owe(ACK_BYTES * packet.size.packets);
-        seat.sent_bytes += ACK_BYTES * packet.size.packets;
-        if seat.links.open(peer).is_none_or(|link| link.number != packet.link) {
+        seat.uplink.owe(ACK_BYTES * size.packets);
+        seat.sent_bytes += ACK_BYTES * size.packets;
+        if seat.links.open(peer).is_none_or(|link| link.number != number) {
             return;
         }
-        self.trace.add(self.now, member, Kind::Arrive, u64::from(peer), packet.size.bytes);
+        self.trace.add(self.now, member, Kind::Arrive, u64::from(peer), size.bytes);
         self.watch.arrived(self.now, &packet);
         match packet.content {
-            Content::Close => self.link_gone(member, peer, packet.link),
+            Content::Close => self.link_gone(member, peer, number),
             Content::Message(message) => {
                 let from = self.seats[peer as usize].peer;
                 self.turn(member, Some(Input::Received { from, message }));

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use stratus_core::{DecodeError, PublicKey, Reader, Wire, Writer};
 
-/// Which stream: the public half of the random key that its publisher signs it with.
+/// Which stream: the public half of the random key that its publisher signs it with (spec MC-1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub PublicKey);
 

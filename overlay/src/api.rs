@@ -124,6 +124,8 @@ pub struct Stats {
     pub heard_now: usize,
     /// Expired members remembered.
     pub remembered_now: usize,
+    /// Members left alone for a while: dead, full, gone or banned.
+    pub troubles_now: usize,
     /// Members that the sort wants.
     pub best_now: usize,
     /// Exchanges begun.

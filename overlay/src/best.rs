@@ -110,7 +110,8 @@ impl BestList {
 }
 
 /// The sort of RTMFP Groups: three ring neighbors on each side, the nearest to center + 1/2, 1/4, 1/8 … as far
-/// as the group's size gives them a meaning, the six of lowest latency among the rest, and one by chance.
+/// as the group's size gives them a meaning, the six of lowest latency among the rest (any, while fewer were
+/// measured), and one by chance.
 ///
 /// With the choices of others that makes about 2·log2 n + 13 links. Cost: about 2 µs. Source: spec OV-8.
 pub fn standard(view: &View<'_>) -> BestList {
@@ -124,6 +125,9 @@ pub fn standard(view: &View<'_>) -> BestList {
             missing -= 1;
         }
     }
+    // Whose latency nobody measured is tried, as long as there are not enough others; by a rule on which both
+    // ends agree.
+    unmeasured(view, missing, &mut best);
     let others = view.known.iter().filter(|place| !best.contains(**place));
     if let Some(place) = others.min_by_key(|place| mix(**place ^ view.chance)).copied() {
         best.add(place, Reason::Random);
@@ -146,6 +150,19 @@ fn shortcuts(view: &View<'_>, best: &mut BestList) {
         if let Some(place) = nearest(view.known, view.center.wrapping_add(1 << (64 - halvings))) {
             best.add(place, Reason::Shortcut);
         }
+    }
+}
+
+/// Adds `count` members of unknown latency.
+fn unmeasured(view: &View<'_>, count: usize, best: &mut BestList) {
+    if count == 0 {
+        return;
+    }
+    let others = view.known.iter().filter(|place| !best.contains(**place));
+    let mut ranked: Vec<(u64, Place)> = others.map(|place| (mix(*place ^ view.center), *place)).collect();
+    ranked.sort_unstable();
+    for (_, place) in ranked.into_iter().take(count) {
+        best.add(place, Reason::Near);
     }
 }
 

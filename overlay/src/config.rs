@@ -19,8 +19,8 @@ pub struct Config {
     /// How long a record lives whose sequence does not move. Longer keeps ghosts, shorter costs more renewals.
     /// Default 300 s, as RTMFP.
     pub age_limit: Duration,
-    /// How often the own record is issued again; about 250 bytes to each neighbor each time. Default 100 s:
-    /// two renewals may be missed.
+    /// How often the own record is issued again; about 250 bytes to each neighbor each time. Default 120 s:
+    /// one renewal may be missed.
     pub renew_period: Duration,
     /// Time between exchanges when nothing changes. Longer is cheaper (an exchange is 12 bytes for each member
     /// offered, 2 kB at most) and spreads renewals more slowly. Default 10 s, as RTMFP.
@@ -81,7 +81,7 @@ pub struct Config {
     /// Records taken from one neighbor; each that is news costs a signature check (31 µs). Default 160 at
     /// once, then 20 a second.
     pub records: Rate,
-    /// Offers, requests and tidings of the lost taken from one neighbor; each costs about 20 µs and 2 kB.
+    /// Offers, requests and tidings of the silent taken from one neighbor; each costs about 20 µs and 2 kB.
     /// Default 32 at once, then 4 a second.
     pub requests: Rate,
     /// Introductions that one neighbor may ask of us, and may bring us into. Default 16 at once, then 2 a
@@ -98,7 +98,7 @@ impl Default for Config {
             remembered: 64,
             remember_for: seconds(86_400),
             age_limit: seconds(300),
-            renew_period: seconds(100),
+            renew_period: seconds(120),
             gossip_interval: seconds(10),
             hurried_interval: seconds(1),
             sort_delay: Duration::from_millis(20),
@@ -143,7 +143,10 @@ impl Config {
             (timeouts.iter().all(|timeout| *timeout >= tick), "timeouts must be at least 1 ms"),
             (self.random_period >= tick && self.leave_period >= tick, "periods must be at least 1 ms"),
             (self.renew_period >= tick, "periods must be at least 1 ms"),
-            (self.hurried_interval <= self.gossip_interval, "hurried_interval must be at most gossip_interval"),
+            (
+                self.hurried_interval <= self.gossip_interval,
+                "hurried_interval must be at most gossip_interval",
+            ),
             (self.age_limit >= 2 * self.renew_period, "age_limit must be at least twice renew_period"),
             ((16..=65_536).contains(&self.heard), "heard must lie in 16 … 65,536"),
             ((1..=40).contains(&self.records_per_message), "records_per_message must lie in 1 … 40"),

@@ -62,10 +62,8 @@ mod tests {
     fn arcs_meet_without_gap_and_agree_with_nearest() {
         // spec OV-17: even and odd distances, and across zero
         let members = [at(3), at(10), at(51), at(200)];
-        let arcs: Vec<RingArc> = members
-            .iter()
-            .map(|me| coverage(me, members.iter().filter(|other| *other != me)))
-            .collect();
+        let arcs: Vec<RingArc> =
+            members.iter().map(|me| coverage(me, members.iter().filter(|other| *other != me))).collect();
         for place in 0..=255 {
             let place = at(place);
             let owners: Vec<&GroupAddress> =

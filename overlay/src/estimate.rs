@@ -15,7 +15,8 @@ pub(crate) fn members(center: Place, known: &[Place]) -> u64 {
         return counted;
     }
     let up = clockwise(known, center).nth(EACH_SIDE - 1).map_or(0, |place| place.wrapping_sub(center));
-    let down = counterclockwise(known, center).nth(EACH_SIDE - 1).map_or(0, |place| center.wrapping_sub(place));
+    let down =
+        counterclockwise(known, center).nth(EACH_SIDE - 1).map_or(0, |place| center.wrapping_sub(place));
     // The two ends are places themselves, so one gap less is the unbiased count.
     let gaps = 2 * EACH_SIDE as u128 - 1;
     let ring = gaps << 64;
@@ -46,8 +47,7 @@ mod tests {
             let good = centers
                 .iter()
                 .filter(|center| {
-                    let known: Vec<Place> =
-                        places.iter().copied().filter(|place| place != *center).collect();
+                    let known: Vec<Place> = places.iter().copied().filter(|place| place != *center).collect();
                     members(**center, &known).abs_diff(size) <= size / 5
                 })
                 .count();

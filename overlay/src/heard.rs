@@ -133,7 +133,8 @@ impl HeardList {
     fn make_room(&mut self, owner: Place, kept: &[Place], rng: &mut Rng) {
         let mut close = around(&self.places, owner, EACH_SIDE.min(self.limit / 4));
         close.sort_unstable();
-        let may_go = |place: &Place| close.binary_search(place).is_err() && kept.binary_search(place).is_err();
+        let may_go =
+            |place: &Place| close.binary_search(place).is_err() && kept.binary_search(place).is_err();
         let mut able: Vec<(u32, Place)> = self
             .iter()
             .filter(|(place, _)| may_go(place))

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use stratus_core::{Rng, Time};
 
+use crate::heard::Entry;
 use crate::places::Place;
 use crate::record::Record;
 
@@ -10,20 +11,11 @@ use crate::record::Record;
 struct Remembered {
     place: Place,
     record: Arc<Record>,
+    /// When its record dies, or died; from then on it counts for nothing until its sequence moves.
+    expires: Time,
     until: Time,
     /// Whether it once answered; such members are worth more.
     is_proven: bool,
-    /// Whether it expired: then its record counts for nothing until its sequence moves.
-    has_expired: bool,
-}
-
-/// Why a member is no longer in the heard list.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Absence {
-    /// Its record did not move for the age limit.
-    Expired,
-    /// It did not answer.
-    Silent,
 }
 
 /// A few of the members that were lost, so that the halves of a group find each other after a partition that
@@ -44,16 +36,9 @@ impl Memory {
     }
 
     /// Remembers a member; when full, in place of another that is worth no more.
-    pub(crate) fn keep(
-        &mut self,
-        place: Place,
-        record: Arc<Record>,
-        is_proven: bool,
-        why: Absence,
-        until: Time,
-        rng: &mut Rng,
-    ) {
-        let member = Remembered { place, record, until, is_proven, has_expired: why == Absence::Expired };
+    pub(crate) fn keep(&mut self, place: Place, entry: &Entry, until: Time, rng: &mut Rng) {
+        let (record, is_proven) = (entry.record().clone(), entry.is_proven());
+        let member = Remembered { place, record, expires: entry.expires(), until, is_proven };
         if let Some(known) = self.members.iter_mut().find(|known| known.place == place) {
             *known = member;
         } else if self.members.len() < self.limit {
@@ -75,11 +60,10 @@ impl Memory {
         self.members.iter().find(|member| member.place == place).map(|member| &member.record)
     }
 
-    /// Whether a record with this sequence is one that has expired already.
-    pub(crate) fn has_buried(&self, place: Place, sequence: u64) -> bool {
-        self.members
-            .iter()
-            .any(|member| member.place == place && member.has_expired && sequence <= member.record.sequence())
+    /// When the record with this sequence dies or died, if that is known: nobody can make it younger.
+    pub(crate) fn expiry(&self, place: Place, sequence: u64) -> Option<Time> {
+        let member = self.members.iter().find(|member| member.place == place);
+        member.filter(|member| sequence <= member.record.sequence()).map(|member| member.expires)
     }
 
     /// Forgets the member at `place`.
@@ -100,15 +84,24 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use stratus_core::GroupId;
     use stratus_core::testing::identity;
 
     use super::*;
+    use crate::heard::HeardList;
     use crate::record::Draft;
 
-    fn record(sequence: u64) -> Arc<Record> {
+    fn entry(sequence: u64, is_proven: bool) -> Entry {
         let draft = Draft { sequence, ..Draft::default() };
-        Arc::new(Record::sign(&identity(1), &GroupId::from_bytes([7; 32]), draft))
+        let record = Arc::new(Record::sign(&identity(1), &GroupId::from_bytes([7; 32]), draft));
+        let mut list = HeardList::new(16);
+        list.put(50, Entry::new(record, Time::from_millis(300), 0), 0, Vec::new, &mut Rng::from_seed(1));
+        if is_proven {
+            list.measured(50, Duration::from_millis(3));
+        }
+        list.remove(50).expect("just put there")
     }
 
     #[test]
@@ -117,25 +110,25 @@ mod tests {
         let mut rng = Rng::from_seed(1);
         let until = Time::from_millis(700);
         for place in 0..50 {
-            memory.keep(place, record(1), false, Absence::Silent, until, &mut rng);
+            memory.keep(place, &entry(1, false), until, &mut rng);
         }
         for place in 100..103 {
-            memory.keep(place, record(1), true, Absence::Silent, until, &mut rng);
+            memory.keep(place, &entry(1, true), until, &mut rng);
         }
-        memory.keep(200, record(1), false, Absence::Silent, until, &mut rng);
+        memory.keep(200, &entry(1, false), until, &mut rng);
         assert_eq!(memory.len(), 3);
         assert!((100..103).all(|place| memory.record(place).is_some()));
     }
 
     #[test]
-    fn an_expired_record_stays_buried_until_its_sequence_moves() {
+    fn nobody_makes_a_remembered_record_younger_until_its_sequence_moves() {
         // spec OV-6
         let mut memory = Memory::new(3);
-        let mut rng = Rng::from_seed(1);
-        memory.keep(50, record(7), true, Absence::Expired, Time::from_millis(700), &mut rng);
-        assert!(memory.has_buried(50, 7) && memory.has_buried(50, 3));
-        assert!(!memory.has_buried(50, 8) && !memory.has_buried(51, 7));
+        memory.keep(50, &entry(7, true), Time::from_millis(700), &mut Rng::from_seed(1));
+        let dies = Some(Time::from_millis(300));
+        assert_eq!([memory.expiry(50, 7), memory.expiry(50, 3)], [dies, dies]);
+        assert_eq!([memory.expiry(50, 8), memory.expiry(51, 7)], [None, None]);
         memory.expire(Time::from_millis(700));
-        assert!(!memory.has_buried(50, 7));
+        assert_eq!(memory.expiry(50, 7), None);
     }
 }

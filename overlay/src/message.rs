@@ -29,7 +29,7 @@ pub const MAX_RECORD_BYTES: usize = 16 * 1_024;
 /// 10 | 32 peer | 0, or 1 and record | varint n ≤ 24, n addresses
 /// 11 | 32 target                                       not introduced
 /// 12 | address                                         I see you at
-/// 13 | 32 peer                                         lost
+/// 13 | 32 peer                                         silent
 /// ```
 ///
 /// A first ping and its pong travel as datagrams, all others as control. Source: spec OV-25.
@@ -81,8 +81,8 @@ pub enum Message {
     NotIntroduced(PeerId),
     /// The address from which I see you come.
     Observed(SocketAddr),
-    /// This member has just stopped answering me; see for yourself.
-    Lost(PeerId),
+    /// This member does not answer me; see for yourself.
+    Silent(PeerId),
 }
 
 /// Which side of an exchange an offer is.
@@ -150,7 +150,7 @@ impl Message {
             Self::Introduced { .. } => "introduced",
             Self::NotIntroduced(_) => "not_introduced",
             Self::Observed(_) => "observed",
-            Self::Lost(_) => "lost",
+            Self::Silent(_) => "silent",
         }
     }
 }
@@ -214,7 +214,7 @@ impl Wire for Message {
             },
             11 => Self::NotIntroduced(PeerId::decode(reader)?),
             12 => Self::Observed(SocketAddr::decode(reader)?),
-            13 => Self::Lost(PeerId::decode(reader)?),
+            13 => Self::Silent(PeerId::decode(reader)?),
             _ => return Err(DecodeError::Unknown),
         })
     }
@@ -246,7 +246,7 @@ impl Message {
                 writer.u8(12);
                 address.encode(writer);
             }
-            Self::Lost(peer) => {
+            Self::Silent(peer) => {
                 writer.u8(13);
                 peer.encode(writer);
             }

@@ -170,7 +170,7 @@ impl Overlay {
             }
             Message::NotIntroduced(target) => self.not_introduced(cx, from, target, out),
             Message::Observed(address) => self.seen_at(cx, from, address),
-            Message::Lost(peer) => self.told_of_loss(cx, from, peer, out),
+            Message::Silent(peer) => self.told_of_silence(cx, from, peer, out),
         }
     }
 
@@ -185,6 +185,7 @@ impl Overlay {
             Command::Pin(peer) => self.pin(cx, peer),
             Command::Unpin(peer) => {
                 self.pins.remove(&peer);
+                self.sort_soon(cx);
             }
             Command::Ban(peer) => self.ban(cx, peer, out),
             Command::ConnectFailed(peer) => self.connect_failed(cx, peer, out),
@@ -336,6 +337,7 @@ impl Overlay {
         Stats {
             heard_now: self.heard.len(),
             remembered_now: self.memory.len(),
+            troubles_now: self.troubles.len(),
             best_now: self.best.len(),
             ..self.stats
         }

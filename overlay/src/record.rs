@@ -2,7 +2,9 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use stratus_core::{DecodeError, GroupId, Identity, PeerId, PublicKey, Reader, Signature, Verify, Wire, Writer};
+use stratus_core::{
+    DecodeError, GroupId, Identity, PeerId, PublicKey, Reader, Signature, Verify, Wire, Writer,
+};
 
 use crate::introducer::is_harmless;
 

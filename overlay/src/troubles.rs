@@ -12,8 +12,8 @@ pub(crate) enum Trouble {
     Unreached,
     /// It has no room for us.
     Full,
-    /// It did not answer.
-    Dead,
+    /// It did not answer; this was its last known sequence. A higher one is a sign of life.
+    Dead(u64),
     /// It said goodbye with this sequence as its last: it comes back with a higher one or not at all.
     Left(u64),
     /// It broke the protocol.
@@ -59,8 +59,9 @@ impl Troubles {
             return;
         }
         let before = self.cases.get(&place).map_or(0, |case| case.failures);
-        let failures = before + u32::from(trouble == Trouble::Dead);
-        let duration = duration.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest.max(duration));
+        let failures = before + u32::from(matches!(trouble, Trouble::Dead(_)));
+        let duration =
+            duration.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest.max(duration));
         self.cases.insert(place, Case { trouble, until: now + duration, failures });
         if self.cases.len() > self.limit {
             let ends_first = self.cases.iter().min_by_key(|(place, case)| (case.until, **place));
@@ -78,8 +79,9 @@ impl Troubles {
     pub(crate) fn refuses(&self, place: Place, sequence: u64, now: Time) -> bool {
         self.cases.get(&place).is_some_and(|case| match case.trouble {
             Trouble::Unreached | Trouble::Full => false,
-            Trouble::Dead | Trouble::Banned => case.until > now,
+            Trouble::Dead(last) => case.until > now && sequence <= last,
             Trouble::Left(last) => sequence <= last,
+            Trouble::Banned => case.until > now,
         })
     }
 
@@ -88,14 +90,20 @@ impl Troubles {
         self.cases.get(&place).is_some_and(|case| case.trouble == Trouble::Banned && case.until > now)
     }
 
-    /// The member at `place` is well again.
-    pub(crate) fn forgive(&mut self, place: Place) {
-        self.cases.remove(&place);
+    /// The member at `place` is well again; says whether it was thought dead.
+    pub(crate) fn forgive(&mut self, place: Place) -> bool {
+        self.cases.remove(&place).is_some_and(|case| matches!(case.trouble, Trouble::Dead(_)))
     }
 
-    /// The trouble was probably ours: only bans and farewells stay.
+    /// It was probably not they who had trouble, but the network: only bans and farewells stay.
     pub(crate) fn forgive_all(&mut self) {
         self.cases.retain(|_, case| matches!(case.trouble, Trouble::Banned | Trouble::Left(_)));
+    }
+
+    /// Whether nobody should be dialled at `place` to see whether it is back.
+    pub(crate) fn is_hopeless(&self, place: Place, now: Time) -> bool {
+        let trouble = self.cases.get(&place).map(|case| case.trouble);
+        matches!(trouble, Some(Trouble::Left(_))) || self.bans(place, now)
     }
 
     /// Forgets what ended `grace` ago; failures are remembered that long.
@@ -125,8 +133,11 @@ mod tests {
     #[test]
     fn the_dead_are_left_alone_twice_as_long_each_time() {
         for (times, seconds) in [(1, 30), (2, 60), (4, 240), (5, 300), (700, 300)] {
-            let troubles = troubled(Trouble::Dead, times);
-            assert!(troubles.avoids(50, at(seconds - 1)) && !troubles.avoids(50, at(seconds)), "{times} times");
+            let troubles = troubled(Trouble::Dead(3), times);
+            assert!(
+                troubles.avoids(50, at(seconds - 1)) && !troubles.avoids(50, at(seconds)),
+                "{times} times"
+            );
         }
     }
 
@@ -134,24 +145,25 @@ mod tests {
     fn the_full_are_heard_of_the_dead_are_not_and_leavers_only_when_they_come_back() {
         let refuses = |trouble, sequence, seconds| troubled(trouble, 1).refuses(50, sequence, at(seconds));
         assert!(!refuses(Trouble::Full, 7, 0) && !refuses(Trouble::Unreached, 7, 0));
-        assert!(refuses(Trouble::Dead, 7, 29) && !refuses(Trouble::Dead, 7, 30));
+        assert!(refuses(Trouble::Dead(7), 7, 29) && !refuses(Trouble::Dead(7), 7, 30));
+        assert!(!refuses(Trouble::Dead(7), 8, 29), "a sign of life");
         assert!(refuses(Trouble::Left(7), 7, 3_000) && !refuses(Trouble::Left(7), 8, 0));
     }
 
     #[test]
     fn isolation_forgives_the_dead_and_never_the_banned() {
-        let mut troubles = troubled(Trouble::Dead, 1);
+        let mut troubles = troubled(Trouble::Dead(3), 1);
         troubles.note(3, Trouble::Banned, at(0), Duration::from_secs(30), LONGEST);
         troubles.forgive_all();
-        troubles.note(3, Trouble::Dead, at(0), Duration::from_secs(30), LONGEST);
+        troubles.note(3, Trouble::Dead(3), at(0), Duration::from_secs(30), LONGEST);
         assert!(!troubles.avoids(50, at(0)) && troubles.bans(3, at(0)));
     }
 
     #[test]
     fn the_one_that_ends_first_makes_room() {
-        let mut troubles = troubled(Trouble::Dead, 1);
+        let mut troubles = troubled(Trouble::Dead(3), 1);
         for place in [3, 7, 700] {
-            troubles.note(place, Trouble::Dead, at(place), Duration::from_secs(30), LONGEST);
+            troubles.note(place, Trouble::Dead(3), at(place), Duration::from_secs(30), LONGEST);
         }
         assert_eq!(troubles.len(), 3);
         assert!(!troubles.avoids(50, at(1)) && troubles.avoids(3, at(1)));

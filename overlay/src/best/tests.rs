@@ -17,8 +17,7 @@ fn the_exact_list_of_a_fixed_set() {
     let all: Vec<Place> = (0..32u64).map(|number| number << 59).collect();
     let near: Vec<Place> = [20, 1, 21, 22, 23, 24, 25, 26].map(|number: u64| number << 59).to_vec();
     let best = standard(&View { center: 0, known: &all[1..], near: &near, members: 32, chance: 0 });
-    let numbers: Vec<(u64, Reason)> =
-        best.iter().map(|choice| (choice.place >> 59, choice.reason)).collect();
+    let numbers: Vec<(u64, Reason)> = best.iter().map(|choice| (choice.place >> 59, choice.reason)).collect();
     use Reason::{Near, Random, Ring, Shortcut};
     let random = numbers.last().unwrap().0;
     assert_eq!(
@@ -65,17 +64,35 @@ fn all_of_a_few_are_chosen() {
 #[test]
 fn chance_decides_only_the_random_choice_and_reaches_everybody_else() {
     let known: Vec<Place> = (1..16).map(sixteenth).collect();
+    let near = [4, 5, 6, 7, 9, 10].map(sixteenth);
     let mut seen = std::collections::BTreeSet::new();
     let mut rng = Rng::from_seed(3);
-    for _ in 0..300 {
-        let view = View { center: 0, known: &known, near: &[], members: 16, chance: rng.next_u64() };
+    for _ in 0..100 {
+        let members = 2;
+        let view = View { center: 0, known: &known, near: &near, members, chance: rng.next_u64() };
         let best = places(&standard(&view));
         let (random, rest) = best.split_last().unwrap();
-        assert_eq!(rest.len(), 8, "3 + 3 of the ring, a half and a quarter");
+        assert_eq!(rest.len(), 13, "3 + 3 of the ring, a half, six near");
         assert_eq!(random.1, Reason::Random);
         seen.insert(random.0 >> 60);
     }
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [5, 6, 7, 9, 10, 11, 12]);
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [11, 12]);
+}
+
+#[test]
+fn while_latencies_are_unknown_any_are_near_and_both_ends_agree() {
+    let all: Vec<Place> = (0..64u64).map(|number| number << 58).collect();
+    let near_of = |center: Place| -> Vec<Place> {
+        let known: Vec<Place> = all.iter().copied().filter(|place| *place != center).collect();
+        let best = standard(&View { center, known: &known, near: &[], members: 64, chance: 3 });
+        best.iter().filter(|choice| choice.reason == Reason::Near).map(|choice| choice.place).collect()
+    };
+    let lists: Vec<Vec<Place>> = all.iter().map(|center| near_of(*center)).collect();
+    assert!(lists.iter().all(|list| list.len() == NEAR_COUNT));
+    let is_mutual = |center: usize, other: &Place| lists[(other >> 58) as usize].contains(&all[center]);
+    let mutual =
+        lists.iter().enumerate().flat_map(|(center, list)| list.iter().filter(move |o| is_mutual(center, o)));
+    assert!(mutual.count() >= 64 * NEAR_COUNT / 2, "most choices are mutual");
 }
 
 /// Mean number of links in a group of `size` that knows itself, with latencies of a plane.
@@ -92,8 +109,11 @@ fn mean_links(size: u64, seed: u64) -> f64 {
             members.iter().map(|(place, a, b)| ((a - x).pow(2) + (b - y).pow(2), *place)).collect();
         near.sort_unstable();
         let near: Vec<Place> = near.into_iter().skip(1).take(12).map(|(_, place)| place).collect();
-        let view = View { center: *center, known: &known, near: &near, members: size, chance: rng.next_u64() };
-        links.extend(standard(&view).iter().map(|choice| (choice.place.min(*center), choice.place.max(*center))));
+        let view =
+            View { center: *center, known: &known, near: &near, members: size, chance: rng.next_u64() };
+        links.extend(
+            standard(&view).iter().map(|choice| (choice.place.min(*center), choice.place.max(*center))),
+        );
     }
     2.0 * links.len() as f64 / size as f64
 }

@@ -5,11 +5,8 @@ use super::*;
 use crate::record::Draft;
 
 fn record(number: u64) -> Arc<Record> {
-    let draft = Draft {
-        sequence: number,
-        addresses: vec!["203.0.113.7:1935".parse().unwrap()],
-        ..Draft::default()
-    };
+    let draft =
+        Draft { sequence: number, addresses: vec!["203.0.113.7:1935".parse().unwrap()], ..Draft::default() };
     Arc::new(Record::sign(&identity(number), &GroupId::from_bytes([7; 32]), draft))
 }
 
@@ -37,7 +34,7 @@ fn samples() -> Vec<Message> {
         Message::Introduced { peer: peer(4), record: None, candidates: vec![] },
         Message::NotIntroduced(peer(3)),
         Message::Observed("203.0.113.7:1935".parse().unwrap()),
-        Message::Lost(peer(50)),
+        Message::Silent(peer(50)),
     ]
 }
 

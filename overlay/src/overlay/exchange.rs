@@ -32,7 +32,8 @@ impl Overlay {
     /// nearest to it on the ring, those nearest to us in latency, and a few by chance.
     fn digests_for(&self, cx: &mut Cx<'_>, peer: PeerId) -> Vec<Digest> {
         let center = self.place_of(&peer);
-        let known: Vec<Place> = self.heard.places().iter().copied().filter(|place| *place != center).collect();
+        let known: Vec<Place> =
+            self.heard.places().iter().copied().filter(|place| *place != center).collect();
         let near = self.near();
         let view = View {
             center,
@@ -54,6 +55,12 @@ impl Overlay {
         }
         digests.truncate(MAX_DIGESTS);
         digests
+    }
+
+    /// The records of those whom `peer` should know, as many as one message may hold.
+    pub(super) fn records_for(&self, cx: &mut Cx<'_>, peer: PeerId) -> Vec<Aged> {
+        let digests = self.digests_for(cx, peer);
+        self.gather(cx, digests.into_iter().map(|digest| digest.place))
     }
 
     /// A neighbor offers what it knows: ask for what is news, tell what is news to it.
@@ -107,7 +114,7 @@ impl Overlay {
             // The whole sequence is in the record alone; whoever is buried or dead is not asked for blindly.
             None => {
                 !self.troubles.refuses(place, u64::from(digest.sequence), cx.now)
-                    && !self.memory.has_buried(place, u64::from(digest.sequence))
+                    && !self.has_expired(cx, place, u64::from(digest.sequence))
             }
         }
     }

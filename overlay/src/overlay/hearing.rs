@@ -6,11 +6,13 @@ use stratus_core::{Cx, Delivery, PeerId};
 use super::{Overlay, timer};
 use crate::api::Output;
 use crate::heard::{Entry, Put};
-use crate::memory::Absence;
 use crate::message::{Aged, Message};
 use crate::places::{Place, place_of};
 use crate::record::Record;
 use crate::troubles::Trouble;
+
+/// With fewer links than this, speed counts more than the number of dials.
+const SPARSE: usize = 16;
 
 /// How records get into the heard list, and out of it.
 impl Overlay {
@@ -22,7 +24,13 @@ impl Overlay {
     }
 
     /// A neighbor says who it is.
-    pub(super) fn hello(&mut self, cx: &mut Cx<'_>, from: PeerId, record: Arc<Record>, out: &mut Vec<Output>) {
+    pub(super) fn hello(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: PeerId,
+        record: Arc<Record>,
+        out: &mut Vec<Output>,
+    ) {
         if record.peer() == from {
             self.hear(cx, record, Duration::ZERO, Some(from), out);
         } else {
@@ -31,7 +39,13 @@ impl Overlay {
     }
 
     /// Records that were asked for, or are new.
-    pub(super) fn records(&mut self, cx: &mut Cx<'_>, from: PeerId, records: Vec<Aged>, out: &mut Vec<Output>) {
+    pub(super) fn records(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: PeerId,
+        records: Vec<Aged>,
+        out: &mut Vec<Output>,
+    ) {
         for Aged { record, age } in records {
             let rate = self.config.records;
             let Some(link) = self.links.get_mut(&from) else { return };
@@ -105,7 +119,12 @@ impl Overlay {
         age < self.config.age_limit
             && (is_alive || !self.troubles.refuses(place, sequence, cx.now))
             && !self.troubles.bans(place, cx.now)
-            && (is_alive || !self.memory.has_buried(place, sequence))
+            && (is_alive || !self.has_expired(cx, place, sequence))
+    }
+
+    /// Whether the record with this sequence was here and died of age.
+    pub(super) fn has_expired(&self, cx: &Cx<'_>, place: Place, sequence: u64) -> bool {
+        self.memory.expiry(place, sequence).is_some_and(|expires| expires <= cx.now)
     }
 
     fn keep(
@@ -116,7 +135,12 @@ impl Overlay {
         age: Duration,
         source: Option<PeerId>,
     ) {
-        let expires = cx.now + self.config.age_limit.saturating_sub(age);
+        let mut expires = cx.now + self.config.age_limit.saturating_sub(age);
+        if source != Some(record.peer()) {
+            // Back from the dead, it is as old as it was.
+            expires =
+                self.memory.expiry(place, record.sequence()).map_or(expires, |known| known.min(expires));
+        }
         let source = source.map_or(0, |source| self.place_of(&source));
         let entry = Entry::new(record, expires, source);
         let me = self.me();
@@ -150,7 +174,7 @@ impl Overlay {
     /// Takes those out whose sequence has not moved for the age limit, and remembers some of them.
     pub(super) fn bury_expired(&mut self, cx: &mut Cx<'_>) {
         for (place, entry) in self.heard.expire(cx.now) {
-            self.remember(cx, place, &entry, Absence::Expired);
+            self.remember(cx, place, &entry);
             self.sort_soon(cx);
         }
     }
@@ -159,21 +183,24 @@ impl Overlay {
     pub(super) fn bury(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
         let place = self.place_of(&peer);
         self.hints.retain(|hint| *hint != peer);
+        let entry = self.heard.remove(place);
+        let last = entry.as_ref().map_or(0, |entry| entry.record().sequence());
         let (dead_for, longest) = (self.config.dead_for, self.config.age_limit);
-        self.troubles.note(place, Trouble::Dead, cx.now, dead_for, longest);
-        if let Some(entry) = self.heard.remove(place) {
-            self.remember(cx, place, &entry, Absence::Silent);
+        self.troubles.note(place, Trouble::Dead(last), cx.now, dead_for, longest);
+        if let Some(entry) = entry {
+            self.remember(cx, place, &entry);
         }
         self.sort_soon(cx);
     }
 
-    fn remember(&mut self, cx: &mut Cx<'_>, place: Place, entry: &Entry, why: Absence) {
-        let until = cx.now + self.config.remember_for;
-        self.memory.keep(place, entry.record().clone(), entry.is_proven(), why, until, cx.rng);
+    fn remember(&mut self, cx: &mut Cx<'_>, place: Place, entry: &Entry) {
+        self.memory.keep(place, entry, cx.now + self.config.remember_for, cx.rng);
     }
 
-    /// Makes the best list anew, once the news that are coming in now are in.
+    /// Makes the best list anew, once the news that are coming in now are in. Who has many links already can
+    /// wait longer and choose better.
     pub(super) fn sort_soon(&mut self, cx: &Cx<'_>) {
-        self.timers.set_sooner(timer::SORT, cx.now + self.config.sort_delay);
+        let patience = if self.links.len() < SPARSE { 1 } else { 5 };
+        self.timers.set_sooner(timer::SORT, cx.now + self.config.sort_delay * patience);
     }
 }

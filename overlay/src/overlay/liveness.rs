@@ -12,7 +12,8 @@ use crate::places::distance;
 const ATTEMPTS: u32 = 3;
 /// How long a ping or pong waits in a queue before it is worth nothing.
 const PING_LIFETIME: Duration = Duration::from_secs(1);
-/// How many neighbors are told of a death: those nearest to the dead, who probably had a link with it too.
+/// How many neighbors are told of a silence: those nearest to the silent one, who probably have a link with it
+/// too, and as many by chance.
 const TOLD: usize = 6;
 
 /// Whether many die at once.
@@ -92,6 +93,9 @@ impl Overlay {
                 self.links.get_mut(&peer).expect("listed above").probe = None;
             } else if probe.attempts < ATTEMPTS {
                 self.ping(cx, peer, out);
+                if probe.attempts + 1 == ATTEMPTS {
+                    self.tell_of_silence(cx, peer, out);
+                }
             } else {
                 self.died(cx, peer, out);
             }
@@ -103,23 +107,31 @@ impl Overlay {
         self.stats.death_count += 1;
         self.bury(cx, peer);
         self.close(cx, peer, out);
-        self.tell_of_loss(peer, out);
         self.note_death(cx, out);
     }
 
-    /// Tells neighbors that probably have a link with the dead as well.
-    fn tell_of_loss(&self, peer: PeerId, out: &mut Vec<Output>) {
+    /// Tells neighbors that probably have a link with the silent one as well, so that all look at once.
+    fn tell_of_silence(&self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         let place = self.place_of(&peer);
         let mut nearest: Vec<_> =
             self.open_links().map(|link| (distance(place, link.place), link.peer)).collect();
         nearest.sort_unstable();
-        for (_, to) in nearest.into_iter().take(TOLD) {
-            out.push(Output::Send { to, message: Message::Lost(peer), how: Delivery::Control });
+        nearest.retain(|(_, to)| *to != peer);
+        let rest = TOLD.min(nearest.len());
+        cx.rng.shuffle(&mut nearest[rest..]);
+        for (_, to) in nearest.into_iter().take(2 * TOLD) {
+            out.push(Output::Send { to, message: Message::Silent(peer), how: Delivery::Control });
         }
     }
 
-    /// A neighbor says that another fell silent: believed only as far as to look.
-    pub(super) fn told_of_loss(&mut self, cx: &mut Cx<'_>, from: PeerId, peer: PeerId, out: &mut Vec<Output>) {
+    /// A neighbor says that another does not answer: believed only as far as to look.
+    pub(super) fn told_of_silence(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: PeerId,
+        peer: PeerId,
+        out: &mut Vec<Output>,
+    ) {
         let is_worth_a_look = self.open_link(&peer).is_some_and(|link| link.probe.is_none());
         if is_worth_a_look && self.admits_request(cx, &from) {
             self.ping(cx, peer, out);

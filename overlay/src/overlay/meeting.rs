@@ -105,8 +105,7 @@ impl Overlay {
 
     /// Gives up dials and introductions that take too long.
     pub(super) fn judge_dials(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
-        let dials: Vec<_> =
-            self.dials.iter().map(|dial| (dial.peer, dial.stage, dial.since)).collect();
+        let dials: Vec<_> = self.dials.iter().map(|dial| (dial.peer, dial.stage, dial.since)).collect();
         for (peer, stage, since) in dials {
             let timeout = match stage {
                 Stage::Dialing => self.config.dial_timeout,
@@ -195,7 +194,13 @@ impl Overlay {
     }
 
     /// A neighbor cannot introduce us.
-    pub(super) fn not_introduced(&mut self, cx: &mut Cx<'_>, from: PeerId, target: PeerId, out: &mut Vec<Output>) {
+    pub(super) fn not_introduced(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: PeerId,
+        target: PeerId,
+        out: &mut Vec<Output>,
+    ) {
         if self.dials.get(&target).is_some_and(|dial| dial.stage == Stage::Asking(from)) {
             self.ask_another(cx, target, out);
         }
@@ -204,16 +209,17 @@ impl Overlay {
     /// Dials one of the remembered, to see whether a partition has healed. The larger the group, the less
     /// often each member tries: all together try every two seconds. Source: spec OV-14.
     pub(super) fn try_memory(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
-        if let Some(peer) = self.memory.pick(cx.rng).map(|record| record.peer()) {
-            if !self.troubles.avoids(self.place_of(&peer), cx.now) {
-                self.dial(cx, peer, Purpose::Memory, out);
-            }
+        let remembered = self.memory.pick(cx.rng).map(|record| record.peer());
+        if let Some(peer) = remembered.filter(|peer| !self.troubles.is_hopeless(self.place_of(peer), cx.now))
+        {
+            self.dial(cx, peer, Purpose::Memory, out);
         }
         self.timers.set(timer::MEMORY, cx.now + cx.rng.jitter(self.memory_interval()));
     }
 
     pub(super) fn memory_interval(&self) -> Duration {
         let members = u32::try_from(self.estimated_member_count()).unwrap_or(u32::MAX);
-        (Duration::from_secs(2).saturating_mul(members)).clamp(Duration::from_secs(5), Duration::from_secs(60))
+        (Duration::from_secs(2).saturating_mul(members))
+            .clamp(Duration::from_secs(5), Duration::from_secs(60))
     }
 }

@@ -39,7 +39,12 @@ impl Own {
 }
 
 impl Overlay {
-    pub(super) fn set_addresses(&mut self, cx: &mut Cx<'_>, addresses: Vec<SocketAddr>, out: &mut Vec<Output>) {
+    pub(super) fn set_addresses(
+        &mut self,
+        cx: &mut Cx<'_>,
+        addresses: Vec<SocketAddr>,
+        out: &mut Vec<Output>,
+    ) {
         self.own.addresses = addresses;
         self.own.addresses.truncate(Record::MAX_ADDRESSES);
         self.renew(cx, out);
@@ -58,7 +63,8 @@ impl Overlay {
             self.start(cx);
         }
         self.issue(self.own.record.sequence().saturating_add(1), out);
-        let period = if is_first { FIRST_RENEWAL.min(self.config.renew_period) } else { self.config.renew_period };
+        let period =
+            if is_first { FIRST_RENEWAL.min(self.config.renew_period) } else { self.config.renew_period };
         self.timers.set(timer::RENEW, cx.now + cx.rng.jitter(period));
     }
 
@@ -113,7 +119,8 @@ impl Overlay {
             link.sees_us_at = is_harmless(address).then_some(address);
         }
         let record = &self.own.record;
-        let is_news = !record.addresses().contains(&address) && record.addresses().len() < Record::MAX_ADDRESSES;
+        let is_news =
+            !record.addresses().contains(&address) && record.addresses().len() < Record::MAX_ADDRESSES;
         if is_news && self.all_addresses().contains(&address) {
             self.timers.set_sooner(timer::RENEW, cx.now + CHANGE_DELAY);
         }

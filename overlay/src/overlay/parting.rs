@@ -1,9 +1,14 @@
+use std::time::Duration;
+
 use stratus_core::{Cx, Delivery, PeerId, Timers};
 
 use super::{Overlay, timer};
 use crate::api::Output;
 use crate::message::{Farewell, Message};
 use crate::troubles::Trouble;
+
+/// When a member that is full is dialled again by one who has no other neighbor.
+const ALONE_RETRY: Duration = Duration::from_secs(1);
 
 /// How links end that nobody wants any more. Source: spec OV-11.
 impl Overlay {
@@ -12,7 +17,7 @@ impl Overlay {
         let (after, period) = (self.config.leave_after, self.config.leave_period);
         let unchosen: Vec<PeerId> =
             self.open_links().filter(|link| !self.is_chosen(link, cx.now)).map(|link| link.peer).collect();
-        if !unchosen.is_empty() {
+        if self.has_unneeded() {
             self.timers.set(timer::PART, cx.now + cx.rng.jitter(after / 2));
         }
         for peer in unchosen {
@@ -50,7 +55,11 @@ impl Overlay {
                 self.troubles.note(place, Trouble::Left(last), cx.now, longest, longest);
             }
             Farewell::Full => {
-                self.troubles.note(place, Trouble::Full, cx.now, self.config.added_for, longest);
+                // Who has nobody else knocks again soon.
+                let duration = if self.neighbor_count() > 1 { longest / 4 } else { ALONE_RETRY };
+                let duration = cx.rng.jitter(duration);
+                self.troubles.note(place, Trouble::Full, cx.now, duration, longest);
+                self.timers.set_sooner(timer::SORT, cx.now + duration);
             }
         }
         self.close(cx, from, out);
@@ -58,10 +67,19 @@ impl Overlay {
 
     /// Ends the link to make room for another.
     pub(super) fn dismiss(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        self.refer(cx, peer, out);
+        self.close(cx, peer, out);
+    }
+
+    /// Says that there is no room, and who else there is: a crowd that comes to one member spreads by itself.
+    pub(super) fn refer(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         self.stats.full_count += 1;
+        let others = self.records_for(cx, peer);
+        if !others.is_empty() {
+            out.push(self.send_records(peer, others));
+        }
         let message = Message::Goodbye(Farewell::Full);
         out.push(Output::Send { to: peer, message, how: Delivery::Control });
-        self.close(cx, peer, out);
     }
 
     /// Ends the link, if there is one.

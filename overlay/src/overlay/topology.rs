@@ -7,7 +7,7 @@ use crate::api::{Event, Output};
 use crate::best::{BestList, Choice, RING_EACH_SIDE, Reason, View};
 use crate::dials::{Dial, Purpose, Stage};
 use crate::link::Link;
-use crate::message::{Farewell, Message};
+use crate::message::Message;
 use crate::places::{Place, clockwise, counterclockwise, distance};
 
 /// How fast to gossip: quickly while the best list changes, then ever more slowly.
@@ -48,8 +48,7 @@ impl Overlay {
         let before = std::mem::replace(&mut self.best, (self.config.policy)(&view));
         self.react(cx, &before, out);
         self.dial_wanted(cx, out);
-        let has_unchosen = self.open_links().any(|link| !self.is_chosen(link, cx.now));
-        if has_unchosen && self.timers.get(timer::PART).is_none() {
+        if self.has_unneeded() && self.timers.get(timer::PART).is_none() {
             self.timers.set(timer::PART, cx.now + cx.rng.jitter(self.config.leave_after / 2));
         }
     }
@@ -130,6 +129,11 @@ impl Overlay {
             || link.added_until.is_some_and(|until| until > now)
     }
 
+    /// Whether there is a link that only the owner's wish or another's choice keeps.
+    pub(super) fn has_unneeded(&self) -> bool {
+        self.open_links().any(|link| !self.best.contains(link.place) && !self.pins.contains(&link.peer))
+    }
+
     /// Dials the chosen and the pinned to whom there is no link, as far as there is room.
     fn dial_wanted(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         let linked: Vec<Place> = self.links.values().map(|link| link.place).collect();
@@ -174,7 +178,15 @@ impl Overlay {
         self.stats.dial_count += 1;
         let place = self.place_of(&peer);
         let (candidates, asked) = (Vec::new(), Vec::new());
-        self.dials.push(Dial { peer, place, purpose, stage: Stage::Dialing, since: cx.now, candidates, asked });
+        self.dials.push(Dial {
+            peer,
+            place,
+            purpose,
+            stage: Stage::Dialing,
+            since: cx.now,
+            candidates,
+            asked,
+        });
         self.timers.set_sooner(timer::SORT, cx.now + self.config.slow_dial);
         self.timers.set_sooner(timer::DIALS, cx.now + self.config.dial_timeout);
         out.push(Output::Connect(peer));
@@ -189,17 +201,14 @@ impl Overlay {
         }
         let dial = self.dials.take(&peer);
         let place = self.place_of(&peer);
-        let is_unwelcome =
-            self.has_left || peer == self.identity.peer() || self.troubles.bans(place, cx.now);
+        let is_unwelcome = self.has_left || peer == self.identity.peer() || self.troubles.bans(place, cx.now);
         if is_unwelcome {
             out.push(Output::Disconnect(peer));
             return;
         }
         let purpose = dial.map(|dial| dial.purpose);
         if !self.has_room_for(cx, &peer, purpose, out) {
-            self.stats.full_count += 1;
-            let message = Message::Goodbye(Farewell::Full);
-            out.push(Output::Send { to: peer, message, how: Delivery::Control });
+            self.refer(cx, peer, out);
             out.push(Output::Disconnect(peer));
             return;
         }
@@ -207,14 +216,14 @@ impl Overlay {
     }
 
     fn welcome(&mut self, cx: &mut Cx<'_>, peer: PeerId, purpose: Option<Purpose>, out: &mut Vec<Output>) {
-        if self.links.is_empty() {
-            // Nobody answered and now somebody does: it was we who were cut off.
+        let place = self.place_of(&peer);
+        if self.troubles.forgive(place) || self.links.is_empty() {
+            // One that was thought dead is back, or nobody answered and now somebody does: it was the network.
             self.troubles.forgive_all();
         }
         let mut link = Link::new(peer, self.ring.address(&peer), cx.now);
-        let (address, place) = (link.address, link.place);
+        let address = link.address;
         link.added_until = (purpose == Some(Purpose::Added)).then(|| cx.now + self.config.added_for);
-        self.troubles.forgive(place);
         self.links.insert(peer, link);
         out.push(Output::Event(Event::NeighborConnect { peer, address }));
         self.update_coverage(out);
@@ -236,10 +245,10 @@ impl Overlay {
         let Some(link) = self.links.remove(&peer) else { return };
         self.introducer.forget(&peer);
         out.push(Output::Event(Event::NeighborDisconnect { peer, address: link.address }));
-        self.update_coverage(out);
         if self.has_left {
             return;
         }
+        self.update_coverage(out);
         let was_expected = link.is_closing || link.asked_to_leave_at.is_some();
         if !was_expected {
             self.note_death(cx, out);
@@ -266,19 +275,20 @@ impl Overlay {
     ) -> bool {
         let is_ours = matches!(purpose, Some(Purpose::Wanted | Purpose::Added | Purpose::Memory));
         let place = self.place_of(peer);
-        let is_wanted =
-            is_ours || self.best.contains(place) || self.pins.contains(peer) || self.is_ring_near(place);
+        let is_chosen = is_ours || self.best.contains(place) || self.pins.contains(peer);
         let unchosen: Vec<(Time, PeerId)> = self
             .open_links()
             .filter(|link| !self.is_chosen(link, cx.now))
             .map(|link| (link.since, link.peer))
             .collect();
         let is_full = self.links.len() >= self.config.links;
-        if !is_full && (is_wanted || unchosen.len() < self.config.incoming_links) {
+        if !is_full && (is_chosen || unchosen.len() < self.config.incoming_links) {
             return true;
         }
         let newest = unchosen.into_iter().max();
-        let Some((_, newest)) = newest.filter(|_| is_wanted) else { return false };
+        let Some((_, newest)) = newest.filter(|_| is_chosen || self.is_ring_near(place)) else {
+            return false;
+        };
         self.dismiss(cx, newest, out);
         true
     }

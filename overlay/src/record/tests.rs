@@ -64,10 +64,7 @@ fn the_largest_record_fits_and_what_is_over_a_limit_is_left_out() {
         introducers: (0..20).map(peer).collect(),
     };
     let record = Record::sign(&identity(1), &GROUP, wanted);
-    assert_eq!(
-        (record.addresses().len(), record.servers().len(), record.introducers().len()),
-        (8, 2, 3)
-    );
+    assert_eq!((record.addresses().len(), record.servers().len(), record.introducers().len()), (8, 2, 3));
     assert_eq!(record.to_bytes().len(), 399);
     assert_eq!(Record::from_bytes(record.to_bytes()), Ok(record));
 }
@@ -84,7 +81,11 @@ fn an_address_that_nobody_may_dial_is_neither_signed_nor_read() {
     assert_eq!(signed.addresses(), [good]);
 
     let mut writer = Writer::new();
-    write_unsigned(&mut writer, &identity(1).public(), &Draft { addresses: vec![forbidden], ..Draft::default() });
+    write_unsigned(
+        &mut writer,
+        &identity(1).public(),
+        &Draft { addresses: vec![forbidden], ..Draft::default() },
+    );
     writer.raw(&[0; 64]);
     let mut outer = Writer::new();
     outer.sized(&writer.finish());

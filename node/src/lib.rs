@@ -1,13 +1,11 @@
-//! One member of one group: the layers, composed. The only place where they meet, and still pure.
+//! One member of one group: the layers, composed. The only place where they meet.
 //!
-//! Nouns: [`Node`] owns an overlay and a multicast machine, gives each what is meant for it, and carries what
-//! one layer should know of the other (spec OV and MC name the events). [`Message`] is what travels between
-//! two nodes of a group. It refuses to decide anything that a layer could decide.
+//! [`Node`] owns an overlay and a multicast layer, puts each one's messages under a byte of their own, and carries
+//! what one learns to the other: round trips, records, which links are needed, who misbehaved. It refuses to know
+//! anything that one layer alone could know.
 
 mod message;
 mod node;
-#[cfg(test)]
-mod tests;
 
 pub use message::Message;
 pub use node::{Command, Config, Event, Input, Node, Output, Setup};

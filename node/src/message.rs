@@ -2,12 +2,17 @@ use stratus_core::{DecodeError, Reader, Wire, Writer};
 use stratus_multicast as multicast;
 use stratus_overlay as overlay;
 
-/// What travels between two nodes of a group: one byte for the layer, then that layer's message.
+/// A message of one of the layers.
+///
+/// ```text
+/// 1 | overlay message
+/// 2 | multicast message
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Message {
-    /// 1.
+    /// Of the overlay.
     Overlay(overlay::Message),
-    /// 2.
+    /// Of a live stream.
     Multicast(multicast::Message),
 }
 
@@ -27,9 +32,26 @@ impl Wire for Message {
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         match reader.u8()? {
-            1 => overlay::Message::decode(reader).map(Self::Overlay),
-            2 => multicast::Message::decode(reader).map(Self::Multicast),
+            1 => Ok(Self::Overlay(Wire::decode(reader)?)),
+            2 => Ok(Self::Multicast(Wire::decode(reader)?)),
             _ => Err(DecodeError::Unknown),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stratus_core::testing::peer;
+
+    use super::*;
+
+    #[test]
+    fn one_byte_says_whose_a_message_is() {
+        let message = Message::Overlay(overlay::Message::Silent(peer(3)));
+        let bytes = message.to_bytes();
+        assert_eq!(bytes[0], 1);
+        assert_eq!(Message::from_bytes(bytes), Ok(message));
+        let unknown = Message::from_bytes(vec![3, 7].into());
+        assert_eq!(unknown, Err(DecodeError::Unknown));
     }
 }

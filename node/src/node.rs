@@ -4,15 +4,23 @@ use stratus_core::{Cx, Deadline, GroupId, Identity, Machine, PeerId, PublicKey, 
 use stratus_multicast::{self as multicast, Multicast};
 use stratus_overlay::{self as overlay, Overlay};
 
-use crate::Message;
+use crate::message::Message;
 
-/// The settings of every layer.
+/// How the layers behave.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Of the overlay.
+    /// Who is linked with whom.
     pub overlay: overlay::Config,
-    /// Of the multicast.
+    /// Live streams.
     pub multicast: multicast::Config,
+}
+
+impl Config {
+    /// Says what cannot work.
+    pub fn validate(&self) -> Result<(), String> {
+        self.overlay.validate().map_err(|what| format!("overlay: {what}"))?;
+        self.multicast.validate().map_err(|what| format!("multicast: {what}"))
+    }
 }
 
 /// What a node is told at birth.
@@ -28,48 +36,67 @@ pub struct Setup {
     pub publish_authority: Option<PublicKey>,
 }
 
-/// What the owner may ask, by layer.
+/// What the owner may ask of one of the layers.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Of the overlay.
     Overlay(overlay::Command),
-    /// Of the multicast.
+    /// Of the multicast layer.
     Multicast(multicast::Command),
 }
 
-/// What the owner hears, by layer. Events by which one layer tells the other do not come out.
+/// What the owner hears of one of the layers, except what is only meant for the other one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
-    /// From the overlay.
+    /// Of the overlay; never `Rtt`.
     Overlay(overlay::Event),
-    /// From the multicast.
+    /// Of the multicast layer; never `SubscriberHeard`, `Want` or `Release`.
     Multicast(multicast::Event),
 }
 
 /// What a node hears.
 pub type Input = stratus_core::Input<Message, Command>;
-/// What a node asks for. `Connect` and `Disconnect` are the overlay's alone.
+/// What a node asks for.
 pub type Output = stratus_core::Output<Message, Event>;
 
 /// One member of one group.
+///
+/// | from | to | what |
+/// |---|---|---|
+/// | overlay `NeighborConnect`, `NeighborDisconnect` | multicast | a link that the overlay accepted is up, is gone |
+/// | overlay `Rtt` | multicast `SetRtt` | how far away a neighbor is |
+/// | overlay `OwnRecord` | multicast `SetRecord` | what to tell others of us as a subscriber |
+/// | multicast `SubscriberHeard` | overlay `HearRecord` | a member worth knowing |
+/// | multicast `Want`, `Release` | overlay `Pin`, `Unpin` | a link that a stream needs |
+/// | `Misbehaved` of either | overlay `Ban` | who is to be dropped and kept out |
+///
+/// `Connect` and `Disconnect` come from the overlay alone.
 pub struct Node {
     overlay: Overlay,
     multicast: Multicast,
+    /// What the layers asked for and nobody has looked at yet; empty between turns.
+    from_overlay: Vec<overlay::Output>,
+    from_multicast: Vec<multicast::Output>,
 }
 
 impl Node {
-    /// A member that knows nobody. The settings must be valid.
+    /// A node that knows nobody. `config` must be valid.
     pub fn new(config: Config, setup: Setup) -> Self {
-        let peer = setup.identity.peer();
-        let home = setup.ring.address(&peer).prefix();
         let Setup { identity, group, ring, publish_authority } = setup;
+        let peer = identity.peer();
+        let home = ring.address(&peer).prefix();
+        let multicast = multicast::Setup { peer, group, publish_authority, home };
         Self {
             overlay: Overlay::new(config.overlay, overlay::Setup { identity, group, ring }),
-            multicast: Multicast::new(
-                config.multicast,
-                multicast::Setup { peer, group, publish_authority, home },
-            ),
+            multicast: Multicast::new(config.multicast, multicast),
+            from_overlay: Vec::new(),
+            from_multicast: Vec::new(),
         }
+    }
+
+    /// Where `peer` may be met, best first; empty if nothing is known.
+    pub fn candidates(&self, peer: &PeerId) -> Vec<SocketAddr> {
+        self.overlay.candidates(peer)
     }
 
     /// The overlay, to be looked at.
@@ -77,95 +104,106 @@ impl Node {
         &self.overlay
     }
 
-    /// The multicast, to be looked at.
+    /// The multicast layer, to be looked at.
     pub fn multicast(&self) -> &Multicast {
         &self.multicast
     }
 
-    /// Where `peer` may be dialled, best first.
-    pub fn candidates(&self, peer: &PeerId) -> Vec<SocketAddr> {
-        self.overlay.candidates(peer)
+    fn tell_overlay(&mut self, cx: &mut Cx<'_>, input: overlay::Input) {
+        self.overlay.handle(cx, input, &mut self.from_overlay);
     }
 
-    fn overlay_turn(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, input: overlay::Input) {
-        let mut turn = Vec::new();
-        self.overlay.handle(cx, input, &mut turn);
-        self.take_overlay(cx, out, turn);
+    fn tell_multicast(&mut self, cx: &mut Cx<'_>, input: multicast::Input) {
+        self.multicast.handle(cx, input, &mut self.from_multicast);
     }
 
-    fn multicast_turn(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, input: multicast::Input) {
-        let mut turn = Vec::new();
-        self.multicast.handle(cx, input, &mut turn);
-        self.take_multicast(cx, out, turn);
-    }
-
-    fn take_overlay(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, turn: Vec<overlay::Output>) {
-        for output in turn {
-            match output {
-                overlay::Output::Connect(peer) => out.push(Output::Connect(peer)),
-                overlay::Output::Disconnect(peer) => {
-                    // From here on nothing may be sent to it, though the host has yet to say that it is gone.
-                    self.multicast_turn(cx, out, multicast::Input::Disconnected(peer));
-                    out.push(Output::Disconnect(peer));
-                }
-                overlay::Output::Send { to, message, how } => {
-                    out.push(Output::Send { to, message: Message::Overlay(message), how });
-                }
-                overlay::Output::Event(event) => self.overlay_event(cx, out, event),
-            }
+    /// Carries what the layers asked for to where it belongs, until neither asks for more.
+    ///
+    /// Ends: what goes across never makes the other layer answer with something that goes back.
+    fn settle(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        while !(self.from_overlay.is_empty() && self.from_multicast.is_empty()) {
+            let mut asked = std::mem::take(&mut self.from_overlay);
+            asked.drain(..).for_each(|output| self.route_overlay(cx, output, out));
+            reuse(&mut self.from_overlay, asked);
+            let mut asked = std::mem::take(&mut self.from_multicast);
+            asked.drain(..).for_each(|output| self.route_multicast(cx, output, out));
+            reuse(&mut self.from_multicast, asked);
         }
     }
 
-    fn take_multicast(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, turn: Vec<multicast::Output>) {
-        for output in turn {
-            match output {
-                // Multicast asks for links by `Want`; the overlay decides about connections.
-                multicast::Output::Connect(_) | multicast::Output::Disconnect(_) => {
-                    unreachable!("multicast neither connects nor disconnects")
-                }
-                multicast::Output::Send { to, message, how } => {
-                    out.push(Output::Send { to, message: Message::Multicast(message), how });
-                }
-                multicast::Output::Event(event) => self.multicast_event(cx, out, event),
+    fn route_overlay(&mut self, cx: &mut Cx<'_>, output: overlay::Output, out: &mut Vec<Output>) {
+        out.push(match output {
+            overlay::Output::Connect(peer) => Output::Connect(peer),
+            overlay::Output::Disconnect(peer) => Output::Disconnect(peer),
+            overlay::Output::Send { to, message, how } => {
+                Output::Send { to, message: Message::Overlay(message), how }
             }
-        }
+            overlay::Output::Event(event) => return self.overlay_event(cx, event, out),
+        });
     }
 
-    fn overlay_event(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, event: overlay::Event) {
-        match event {
+    fn overlay_event(&mut self, cx: &mut Cx<'_>, event: overlay::Event, out: &mut Vec<Output>) {
+        use multicast::{Command as Tell, Input};
+        match &event {
             overlay::Event::Rtt { peer, rtt } => {
-                let command = multicast::Command::SetRtt { peer, rtt };
-                self.multicast_turn(cx, out, multicast::Input::Command(command));
+                return self.tell_multicast(cx, Input::Command(Tell::SetRtt { peer: *peer, rtt: *rtt }));
             }
-            overlay::Event::OwnRecord(ref record) => {
-                let command = multicast::Command::SetRecord(record.clone());
-                self.multicast_turn(cx, out, multicast::Input::Command(command));
-                out.push(Output::Event(Event::Overlay(event)));
+            overlay::Event::NeighborConnect { peer, .. } => self.tell_multicast(cx, Input::Connected(*peer)),
+            overlay::Event::NeighborDisconnect { peer, .. } => {
+                self.tell_multicast(cx, Input::Disconnected(*peer));
             }
-            overlay::Event::Misbehaved { peer, .. } => {
-                out.push(Output::Event(Event::Overlay(event)));
-                self.overlay_turn(cx, out, overlay::Input::Command(overlay::Command::Ban(peer)));
+            overlay::Event::OwnRecord(record) => {
+                self.tell_multicast(cx, Input::Command(Tell::SetRecord(record.clone())));
             }
-            event => out.push(Output::Event(Event::Overlay(event))),
+            overlay::Event::Misbehaved { peer, .. } => self.ban(cx, *peer),
+            overlay::Event::LocalCoverage(_) | overlay::Event::Introduced { .. } => {}
+        }
+        out.push(Output::Event(Event::Overlay(event)));
+    }
+
+    fn route_multicast(&mut self, cx: &mut Cx<'_>, output: multicast::Output, out: &mut Vec<Output>) {
+        match output {
+            multicast::Output::Send { to, message, how } => {
+                out.push(Output::Send { to, message: Message::Multicast(message), how });
+            }
+            multicast::Output::Event(event) => self.multicast_event(cx, event, out),
+            multicast::Output::Connect(_) | multicast::Output::Disconnect(_) => {
+                unreachable!("multicast wants and releases links, it does not make or end them")
+            }
         }
     }
 
-    fn multicast_event(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, event: multicast::Event) {
-        let command = match event {
-            multicast::Event::SubscriberHeard { record, .. } => overlay::Command::HearRecord(record),
-            multicast::Event::Want(peer) => overlay::Command::Pin(peer),
-            multicast::Event::Release(peer) => overlay::Command::Unpin(peer),
-            multicast::Event::Misbehaved { peer, .. } => {
-                out.push(Output::Event(Event::Multicast(event)));
-                overlay::Command::Ban(peer)
-            }
+    fn multicast_event(&mut self, cx: &mut Cx<'_>, event: multicast::Event, out: &mut Vec<Output>) {
+        use overlay::{Command as Tell, Input};
+        let tell = match event {
+            multicast::Event::SubscriberHeard { record, .. } => Tell::HearRecord(record),
+            multicast::Event::Want(peer) => Tell::Pin(peer),
+            multicast::Event::Release(peer) => Tell::Unpin(peer),
             event => {
+                if let multicast::Event::Misbehaved { peer, .. } = &event {
+                    self.ban(cx, *peer);
+                }
                 out.push(Output::Event(Event::Multicast(event)));
                 return;
             }
         };
-        self.overlay_turn(cx, out, overlay::Input::Command(command));
+        self.tell_overlay(cx, Input::Command(tell));
     }
+
+    fn ban(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
+        self.tell_overlay(cx, overlay::Input::Command(overlay::Command::Ban(peer)));
+    }
+}
+
+/// Puts an emptied buffer back, so that turns allocate nothing; unless something came meanwhile.
+fn reuse<T>(place: &mut Vec<T>, emptied: Vec<T>) {
+    if place.is_empty() {
+        *place = emptied;
+    }
+}
+
+fn is_due(deadline: Option<Deadline>, cx: &Cx<'_>) -> bool {
+    deadline.is_some_and(|deadline| deadline.at <= cx.now)
 }
 
 impl Machine for Node {
@@ -174,42 +212,35 @@ impl Machine for Node {
 
     fn handle(&mut self, cx: &mut Cx<'_>, input: Input, out: &mut Vec<Output>) {
         match input {
-            Input::Connected(peer) => {
-                self.overlay_turn(cx, out, overlay::Input::Connected(peer));
-                self.multicast_turn(cx, out, multicast::Input::Connected(peer));
-            }
-            Input::Disconnected(peer) => {
-                self.overlay_turn(cx, out, overlay::Input::Disconnected(peer));
-                self.multicast_turn(cx, out, multicast::Input::Disconnected(peer));
-            }
+            // Multicast hears of links from the overlay, which may refuse one.
+            Input::Connected(peer) => self.tell_overlay(cx, overlay::Input::Connected(peer)),
+            Input::Disconnected(peer) => self.tell_overlay(cx, overlay::Input::Disconnected(peer)),
             Input::Received { from, message: Message::Overlay(message) } => {
-                self.overlay_turn(cx, out, overlay::Input::Received { from, message });
+                self.tell_overlay(cx, overlay::Input::Received { from, message });
             }
             Input::Received { from, message: Message::Multicast(message) } => {
-                self.multicast_turn(cx, out, multicast::Input::Received { from, message });
+                self.tell_multicast(cx, multicast::Input::Received { from, message });
             }
             Input::Command(Command::Overlay(command)) => {
-                self.overlay_turn(cx, out, overlay::Input::Command(command));
+                self.tell_overlay(cx, overlay::Input::Command(command));
             }
             Input::Command(Command::Multicast(command)) => {
-                self.multicast_turn(cx, out, multicast::Input::Command(command));
+                self.tell_multicast(cx, multicast::Input::Command(command));
             }
         }
+        self.settle(cx, out);
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
-        let is_due = |deadline: Option<Deadline>| deadline.is_some_and(|deadline| deadline.at <= cx.now);
-        let (overlay_is_due, multicast_is_due) =
-            (is_due(self.overlay.deadline()), is_due(self.multicast.deadline()));
-        if overlay_is_due {
-            let mut turn = Vec::new();
-            self.overlay.wake(cx, &mut turn);
-            self.take_overlay(cx, out, turn);
-        }
-        if multicast_is_due {
-            let mut turn = Vec::new();
-            self.multicast.wake(cx, &mut turn);
-            self.take_multicast(cx, out, turn);
+        // What one layer does may make the other due.
+        while is_due(self.deadline(), cx) {
+            if is_due(self.overlay.deadline(), cx) {
+                self.overlay.wake(cx, &mut self.from_overlay);
+            }
+            if is_due(self.multicast.deadline(), cx) {
+                self.multicast.wake(cx, &mut self.from_multicast);
+            }
+            self.settle(cx, out);
         }
     }
 
@@ -217,3 +248,8 @@ impl Machine for Node {
         self.overlay.deadline().into_iter().chain(self.multicast.deadline()).min()
     }
 }
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

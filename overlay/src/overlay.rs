@@ -11,7 +11,7 @@ use crate::api::{Command, Event, Input, Neighbor, Output, Setup, Stats};
 use crate::best::{BestList, Reason};
 use crate::config::Config;
 use crate::coverage::coverage;
-use crate::dials::Dials;
+use crate::dials::{Dials, Stage};
 use crate::estimate;
 use crate::heard::HeardList;
 use crate::introducer::Introducer;
@@ -341,6 +341,24 @@ impl Overlay {
             best_now: self.best.len(),
             ..self.stats
         }
+    }
+
+    /// Whether anything but what may be remembered of the absent names `peer`: law 5 asks.
+    pub fn mentions(&self, peer: &PeerId) -> bool {
+        self.links.contains_key(peer) || self.dials.iter().any(|dial| dial.stage == Stage::Asking(*peer))
+    }
+
+    /// Sizes of what strangers could grow, each with its limit: law 4 asks.
+    pub fn sizes(&self) -> Vec<(&'static str, usize, usize)> {
+        vec![
+            ("heard", self.heard.len(), self.config.heard),
+            ("memory", self.memory.len(), self.config.remembered),
+            ("troubles", self.troubles.len(), self.config.troubles),
+            ("hints", self.hints.len(), self.config.hints),
+            ("pins", self.pins.len(), self.config.pins),
+            ("links", self.links.len(), self.config.links),
+            ("dials", self.dials.len(), self.config.dials),
+        ]
     }
 
     /// A line for each neighbor, in ring order from our own place.

@@ -138,22 +138,11 @@ impl Subject for OverlaySubject {
     }
 
     fn collections(&self, machine: &Overlay) -> Vec<(&'static str, usize, usize)> {
-        let config = config();
-        vec![
-            ("heard", machine.heard.len(), config.heard),
-            ("memory", machine.memory.len(), config.remembered),
-            ("troubles", machine.troubles.len(), config.troubles),
-            ("hints", machine.hints.len(), config.hints),
-            ("pins", machine.pins.len(), config.pins),
-            ("links", machine.links.len(), config.links),
-            ("dials", machine.dials.len(), config.dials),
-        ]
+        machine.sizes()
     }
 
     fn mentions(&self, machine: &Overlay, peer: &PeerId) -> bool {
-        use crate::dials::Stage;
-        machine.links.contains_key(peer)
-            || machine.dials.iter().any(|dial| dial.stage == Stage::Asking(*peer))
+        machine.mentions(peer)
     }
 
     fn connect_failed(&self, peer: PeerId) -> Option<Command> {

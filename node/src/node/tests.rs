@@ -1,0 +1,244 @@
+//! Whole members over the made-up network: where the layers meet.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::testing::{Fate, Net, NetConfig, identity, peer};
+use stratus_core::{Delivery, GroupId, PeerId, RingKey, Time, Wire as _};
+use stratus_multicast::{Kind, Parameters, Piece, PieceFlags, Publish, StreamId, Subscriber};
+use stratus_overlay::{Draft, Reason, Record};
+
+use super::*;
+
+pub(super) const GROUP: GroupId = GroupId::from_bytes([7; 32]);
+const RING: RingKey = RingKey::new([3; 32]);
+const PUBLISHER: u64 = 1;
+
+pub(super) fn node(number: u64) -> Node {
+    let identity = identity(number);
+    Node::new(Config::default(), Setup { identity, group: GROUP, ring: RING, publish_authority: None })
+}
+
+pub(super) fn stream() -> StreamId {
+    StreamId(identity(1_000).public())
+}
+
+fn tell(net: &mut Net<Node>, number: u64, command: multicast::Command) {
+    net.command(peer(number), Command::Multicast(command));
+}
+
+fn record_of(net: &Net<Node>, number: u64) -> Record {
+    net.machine(&peer(number)).overlay().own_record().clone()
+}
+
+fn bootstrap(net: &mut Net<Node>, number: u64, others: impl Iterator<Item = u64>) {
+    let records = others.map(|other| record_of(net, other)).collect();
+    net.command(peer(number), Command::Overlay(overlay::Command::Bootstrap(records)));
+}
+
+/// Members 1 to `count`, joined one after another.
+pub(super) fn group(count: u64, config: NetConfig) -> Net<Node> {
+    let mut net = Net::new(1, config)
+        .untraced()
+        .telling_failed_dials(|peer| Command::Overlay(overlay::Command::ConnectFailed(peer)));
+    for number in 1..=count {
+        net.add(&format!("n{number}"), peer(number), node(number));
+    }
+    net.run_for(Duration::from_millis(1));
+    for number in 2..=count {
+        bootstrap(&mut net, number, number.saturating_sub(10).max(1)..number);
+    }
+    net.run_for(Duration::from_secs(2));
+    net
+}
+
+/// Number 1 publishes "cam", the others play it.
+pub(super) fn on_air(net: &mut Net<Node>, viewers: impl Iterator<Item = u64>) {
+    let wanted = Publish {
+        key: identity(1_000),
+        name: "cam".to_owned(),
+        authorization: None,
+        parameters: Parameters::from(&multicast::Config::default()),
+    };
+    tell(net, PUBLISHER, multicast::Command::Publish(Box::new(wanted)));
+    for number in viewers {
+        tell(net, number, multicast::Command::Subscribe { name: "cam".to_owned() });
+    }
+    net.run_for(Duration::from_secs(1));
+}
+
+/// `count` messages of 1,000 bytes, one each 20 ms.
+pub(super) fn write(net: &mut Net<Node>, count: u64) {
+    for number in 0..count {
+        let flags = PieceFlags { is_start: true, is_end: true, is_key: true, kind: Kind::Data };
+        let piece = Piece { payload: Bytes::from(vec![number as u8; 1_000]), flags, flush: false };
+        tell(net, PUBLISHER, multicast::Command::Write { stream: stream(), piece });
+        net.run_for(Duration::from_millis(20));
+    }
+}
+
+fn messages(net: &Net<Node>, number: u64) -> usize {
+    let is_message = |event: &Event| matches!(event, Event::Multicast(multicast::Event::Message { .. }));
+    net.events(&peer(number)).iter().filter(|(_, event)| is_message(event)).count()
+}
+
+fn misdeeds(net: &Net<Node>, number: u64) -> Vec<PeerId> {
+    let by = |event: &Event| match event {
+        Event::Overlay(overlay::Event::Misbehaved { peer, .. })
+        | Event::Multicast(multicast::Event::Misbehaved { peer, .. }) => Some(*peer),
+        _ => None,
+    };
+    net.events(&peer(number)).iter().filter_map(|(_, event)| by(event)).collect()
+}
+
+fn pin_count(net: &Net<Node>, number: u64) -> usize {
+    let sizes = net.machine(&peer(number)).overlay().sizes();
+    sizes.into_iter().find(|(name, ..)| *name == "pins").expect("the overlay has pins").1
+}
+
+#[test]
+fn a_stream_reaches_every_member_that_plays_it() {
+    let mut net = group(20, NetConfig::default());
+    on_air(&mut net, 2..=20);
+    write(&mut net, 100);
+    net.run_for(Duration::from_secs(1));
+    let counts: Vec<usize> = (2..=20).map(|number| messages(&net, number)).collect();
+    assert_eq!(counts, [100; 19]);
+}
+
+#[test]
+fn a_stream_survives_loss_and_the_death_of_a_third() {
+    let config = NetConfig { lost_per_mille: 20, ..NetConfig::default() };
+    let mut net = group(15, config);
+    on_air(&mut net, 2..=15);
+    write(&mut net, 50);
+    for number in [3, 6, 9, 12, 15] {
+        net.kill(peer(number));
+    }
+    write(&mut net, 250);
+    net.run_for(Duration::from_secs(10));
+    let living = (2..=15).filter(|number| number % 3 != 0);
+    let counts: Vec<usize> = living.map(|number| messages(&net, number)).collect();
+    assert_eq!(counts, [300; 9]);
+}
+
+#[test]
+fn the_overlay_hears_of_subscribers_from_the_stream() {
+    // `SubscriberHeard` → `HearRecord`
+    let mut net = group(3, NetConfig::default());
+    on_air(&mut net, 2..=2);
+    let record = Record::sign(&identity(50), &GROUP, Draft { sequence: 3, ..Draft::default() });
+    let subscribers = vec![Subscriber { peer: peer(50), record: record.to_bytes() }];
+    let message = multicast::Message::Subscribers { stream: stream().alias(), subscribers };
+    net.forge(peer(1), peer(2), &Message::Multicast(message), Delivery::Control);
+    net.run_for(Duration::from_millis(60));
+    assert!(net.machine(&peer(2)).overlay().has_heard_of(&peer(50)));
+    assert!(!net.machine(&peer(3)).overlay().has_heard_of(&peer(50)));
+}
+
+#[test]
+fn links_that_a_stream_needs_are_pinned_until_it_does_not() {
+    // `Want` → `Pin`, `Release` → `Unpin`
+    let mut net = group(6, NetConfig::default());
+    on_air(&mut net, 2..=6);
+    write(&mut net, 50);
+    assert!(pin_count(&net, 2) > 0 && pin_count(&net, 2) <= 5);
+    tell(&mut net, 2, multicast::Command::Unsubscribe { name: "cam".to_owned() });
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(pin_count(&net, 2), 0);
+}
+
+#[test]
+fn a_member_that_wants_a_stream_is_linked_with_others_who_do() {
+    // In a group too large for all to be linked, subscribers still find each other.
+    let mut net = group(60, NetConfig::default());
+    on_air(&mut net, (2..=60).filter(|number| number % 10 == 0));
+    write(&mut net, 150);
+    net.run_for(Duration::from_secs(2));
+    let counts: Vec<usize> =
+        (2..=60).filter(|number| number % 10 == 0).map(|number| messages(&net, number)).collect();
+    assert_eq!(counts, [150; 6]);
+    let machine = net.machine(&peer(10));
+    let is_viewer = |id: &PeerId| (1..=60).any(|n| (n == 1 || n % 10 == 0) && *id == peer(n));
+    let wanted =
+        machine.overlay().neighbors().into_iter().filter(|neighbor| is_viewer(&neighbor.peer)).count();
+    assert!(wanted >= 4, "{}", machine.overlay().neighbors_table());
+    let pinned = machine.overlay().neighbors().iter().any(|neighbor| neighbor.reason == Reason::Pinned);
+    assert!(pinned, "{}", machine.overlay().neighbors_table());
+}
+
+#[test]
+fn who_forges_a_fragment_is_dropped_by_the_overlay_and_kept_out() {
+    // `Misbehaved` of multicast → `Ban`
+    let mut net = group(8, NetConfig::default());
+    on_air(&mut net, 2..=8);
+    write(&mut net, 50);
+    let liar = peer(3);
+    net.tap(move |passing| match passing.message {
+        Message::Multicast(multicast::Message::Fragment { stream, is_repair, run, position, .. })
+            if passing.from == liar =>
+        {
+            let payload = Bytes::from_static(b"not what was signed");
+            let (stream, run) = (*stream, *run);
+            let forged = multicast::Message::Fragment {
+                stream,
+                is_repair: *is_repair,
+                run,
+                position: *position,
+                payload,
+            };
+            Fate::Replace(Message::Multicast(forged))
+        }
+        _ => Fate::Pass,
+    });
+    write(&mut net, 100);
+    net.run_for(Duration::from_secs(3));
+    let victims: Vec<u64> = (1..=8).filter(|number| misdeeds(&net, *number).contains(&liar)).collect();
+    assert!(!victims.is_empty(), "someone was lied to");
+    for number in victims {
+        assert_eq!(misdeeds(&net, number), [liar], "nobody else was blamed by {number}");
+        assert!(!net.links(&peer(number)).contains(&liar));
+    }
+    let counts: Vec<usize> = (2..=8).filter(|n| *n != 3).map(|number| messages(&net, number)).collect();
+    assert_eq!(counts, [150; 6], "and nothing is missing");
+}
+
+#[test]
+fn who_lies_in_the_overlay_is_dropped_as_well() {
+    let mut net = group(5, NetConfig::default());
+    let foreign = Record::sign(&identity(50), &GROUP, Draft::default());
+    let hello = Message::Overlay(overlay::Message::Hello(foreign.into()));
+    net.forge(peer(3), peer(2), &hello, Delivery::Control);
+    net.run_for(Duration::from_secs(20));
+    assert_eq!(misdeeds(&net, 2), [peer(3)]);
+    assert!(!net.links(&peer(2)).contains(&peer(3)));
+}
+
+#[test]
+fn what_is_meant_for_the_other_layer_stays_inside() {
+    let mut net = group(6, NetConfig::default());
+    on_air(&mut net, 2..=6);
+    write(&mut net, 20);
+    let is_inner = |event: &Event| {
+        matches!(
+            event,
+            Event::Overlay(overlay::Event::Rtt { .. })
+                | Event::Multicast(
+                    multicast::Event::SubscriberHeard { .. }
+                        | multicast::Event::Want(_)
+                        | multicast::Event::Release(_)
+                )
+        )
+    };
+    assert!((1..=6).all(|n| net.events(&peer(n)).iter().all(|(_, event)| !is_inner(event))));
+}
+
+#[test]
+fn the_layer_that_is_due_first_sets_the_deadline() {
+    let mut net = group(2, NetConfig::default());
+    on_air(&mut net, 2..=2);
+    let machine = net.machine(&peer(2));
+    let layers = [machine.overlay().deadline(), machine.multicast().deadline()];
+    assert_eq!(machine.deadline(), layers.into_iter().flatten().min());
+    assert!(machine.deadline().is_some_and(|deadline| deadline.at > Time::ZERO));
+}

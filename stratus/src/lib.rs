@@ -1,1 +1,71 @@
-//! Being built.
+//! Join a group, publish and play live streams: the library that applications import.
+//!
+//! Nouns: [`Connection`] (one socket, one identity), [`Group`] (one joined group), [`Publication`] and
+//! [`Playback`] (one stream), [`Events`] and [`Event`], [`GroupInfo`]. Each group has one task, which owns one
+//! [`Node`](stratus_node::Node) and drives it with what comes from the sockets, the clock and these handles.
+//!
+//! Every queue is bounded, and whoever is too slow for one is told so: a writer waits, a player gets
+//! [`Played::Lagged`], a listener [`Event::Lagged`]. It refuses to know what a message means.
+//!
+//! ```no_run
+//! # async fn run(text: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let spec = stratus::Groupspec::parse(text)?;
+//! let connection = stratus::Connection::builder().server("stratus.example:1935").start().await?;
+//! let group = connection.join(&spec).await?;
+//! group.joined(std::time::Duration::from_secs(10)).await?;
+//! let mut playback = group.play("cam", stratus::Play::default()).await?;
+//! while let Some(played) = playback.next().await {
+//!     if let stratus::Played::Message(message) = played {
+//!         println!("{} bytes", message.len());
+//!     }
+//! }
+//! connection.close().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod addresses;
+mod builder;
+mod connection;
+mod error;
+mod event;
+mod group;
+mod host;
+mod info;
+mod mailbox;
+mod playback;
+mod publication;
+mod rendezvous;
+mod request;
+#[cfg(test)]
+mod tests;
+mod ways;
+
+pub use builder::Builder;
+pub use connection::Connection;
+pub use error::{
+    Closed, JoinError, JoinTimeout, JoinedError, PlayError, PublishError, StartError, WriteError,
+};
+pub use event::{Event, Events};
+pub use group::Group;
+pub use info::{GroupInfo, WireInfo};
+pub use playback::{Play, Playback, Played};
+pub use publication::{Outgoing, Publication, Publish};
+pub use stratus_core::{GroupAddress, GroupId, Identity, PeerId, RingArc};
+pub use stratus_groupspec::{self as groupspec, GroupSpecifier, Groupspec};
+pub use stratus_multicast::{
+    Config as MulticastConfig, Kind, MulticastInfo, Parameters, Piece, PieceFlags, StreamId, StreamInfo,
+    StreamMessage,
+};
+pub use stratus_overlay::{Config as OverlayConfig, Neighbor};
+#[cfg(any(test, feature = "testing"))]
+pub use stratus_transport::testing::Conditions;
+pub use stratus_transport::{BindError, Config as TransportConfig, Drops};
+pub use ways::Way;
+
+/// 32 random bytes from the operating system.
+fn entropy() -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes)
+}

@@ -1,0 +1,107 @@
+use std::net::SocketAddr;
+
+use stratus_core::Identity;
+use stratus_multicast as multicast;
+use stratus_overlay as overlay;
+use stratus_transport as transport;
+
+use crate::connection::Connection;
+use crate::entropy;
+use crate::error::StartError;
+
+/// How a connection is to be. Everything has a default.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    pub(crate) servers: Vec<String>,
+    pub(crate) ignores_spec_servers: bool,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) transport: transport::Config,
+    pub(crate) overlay: overlay::Config,
+    pub(crate) multicast: multicast::Config,
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) conditions: Option<transport::testing::Conditions>,
+}
+
+impl Builder {
+    /// Adds a rendezvous server, `HOST:PORT`; port 1935 if none is given. The servers that a groupspec names are
+    /// used as well.
+    #[must_use]
+    pub fn server(mut self, server: impl Into<String>) -> Self {
+        self.servers.push(server.into());
+        self
+    }
+
+    /// Uses no rendezvous server, whatever a groupspec names.
+    #[must_use]
+    pub fn without_servers(mut self) -> Self {
+        self.servers.clear();
+        self.ignores_spec_servers = true;
+        self
+    }
+
+    /// Where the UDP socket listens. Default: every IPv4 address, a port that the system chooses.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.transport.listen = address;
+        self
+    }
+
+    /// The upload budget in wire bytes a second. Default: none.
+    #[must_use]
+    pub fn max_upload(mut self, bytes_per_second: u64) -> Self {
+        self.transport.max_upload = Some(bytes_per_second);
+        self.multicast.upload = Some(bytes_per_second);
+        self
+    }
+
+    /// Who this member is. Default: a fresh random key.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Settings of the sockets; where they listen and the upload budget are set by their own methods.
+    #[must_use]
+    pub fn transport(mut self, config: transport::Config) -> Self {
+        self.transport = transport::Config {
+            listen: self.transport.listen,
+            max_upload: self.transport.max_upload,
+            ..config
+        };
+        self
+    }
+
+    /// Settings of the overlay.
+    #[must_use]
+    pub fn overlay(mut self, config: overlay::Config) -> Self {
+        self.overlay = config;
+        self
+    }
+
+    /// Settings of the multicast; the upload budget is set by its own method.
+    #[must_use]
+    pub fn multicast(mut self, config: multicast::Config) -> Self {
+        self.multicast = multicast::Config { upload: self.multicast.upload, ..config };
+        self
+    }
+
+    /// Puts a path of this quality in front of what the socket receives.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn conditions(mut self, conditions: transport::testing::Conditions) -> Self {
+        self.conditions = Some(conditions);
+        self
+    }
+
+    /// Opens the socket. Must be called inside a tokio runtime.
+    pub async fn start(self) -> Result<Connection, StartError> {
+        self.overlay.validate().map_err(|what| StartError::Settings(what.to_owned()))?;
+        self.multicast.validate().map_err(|error| StartError::Settings(error.to_string()))?;
+        let identity = match &self.identity {
+            Some(identity) => identity.clone(),
+            None => Identity::from_seed(entropy().ok_or(StartError::Entropy)?),
+        };
+        Connection::start(self, identity)
+    }
+}

@@ -1,0 +1,179 @@
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use stratus_core::{Identity, PeerId, Rng};
+use stratus_groupspec::Groupspec;
+use stratus_node::{Config, Node, Setup};
+use stratus_transport::{self as transport, Endpoint};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::builder::Builder;
+use crate::error::{JoinError, StartError};
+use crate::group::{Group, Inner};
+use crate::host::{Entry, Host, Parts};
+use crate::rendezvous::Server;
+use crate::request::Request;
+use crate::{addresses, entropy, event, request};
+
+/// How long closing waits for the groups to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// One UDP socket and one identity, on which groups are joined. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    builder: Builder,
+    identity: Identity,
+    endpoint: Endpoint,
+    rng: Mutex<Rng>,
+    servers: Mutex<Vec<Server>>,
+    tasks: Mutex<Vec<Task>>,
+}
+
+/// A group's task, and how to ask it to end.
+#[derive(Debug)]
+struct Task {
+    requests: mpsc::WeakSender<Request>,
+    handle: JoinHandle<()>,
+}
+
+impl Connection {
+    /// How a connection is to be.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn start(builder: Builder, identity: Identity) -> Result<Self, StartError> {
+        let rng = Rng::from_entropy(entropy().ok_or(StartError::Entropy)?);
+        let endpoint = bind(&builder, &identity)?;
+        let (rng, servers, tasks) = (Mutex::new(rng), Mutex::default(), Mutex::default());
+        Ok(Self { shared: Arc::new(Shared { builder, identity, endpoint, rng, servers, tasks }) })
+    }
+
+    /// Who this member is.
+    pub fn peer(&self) -> PeerId {
+        self.shared.identity.peer()
+    }
+
+    /// Where the socket listens; the port is the real one if port 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.shared.endpoint.local_addr()
+    }
+
+    /// Enters a group and begins to look for its members; [`Group::joined`] waits for the first.
+    pub async fn join(&self, spec: &Groupspec) -> Result<Group, JoinError> {
+        let shared = &self.shared;
+        let keys = spec.keys();
+        let port = shared.endpoint.join(keys.clone()).map_err(|error| match error {
+            transport::JoinError::AlreadyJoined => JoinError::AlreadyJoined,
+            transport::JoinError::TooManyGroups => JoinError::TooManyGroups,
+            transport::JoinError::Closed => JoinError::Closed,
+        })?;
+        let (requests, request_receiver) = mpsc::channel(request::CAPACITY);
+        let (events, _) = broadcast::channel(event::CAPACITY);
+        let (neighbors, neighbor_count) = watch::channel(0);
+        let inner = Inner {
+            id: spec.group_id(),
+            title: spec.name().map_or_else(|| spec.group_id().to_string()[..8].to_owned(), str::to_owned),
+            authorization: spec.publish_authorization(),
+            multicast: shared.builder.multicast.clone(),
+            requests: requests.clone(),
+            events: events.downgrade(),
+            neighbors: neighbor_count,
+        };
+        let local = addresses::local(self.local_addr());
+        let entry = Entry::new(keys, self.peer(), local, self.servers(spec), spec.bootstrap_peers());
+        let host = Host::new(Parts {
+            node: self.node(spec),
+            rng: lock(&shared.rng).fork("group"),
+            endpoint: shared.endpoint.clone(),
+            port,
+            requests: request_receiver,
+            events,
+            neighbors,
+            entry,
+            sends_trains: shared.builder.transport.max_upload.is_none(),
+        });
+        let task = Task { requests: requests.downgrade(), handle: tokio::spawn(host.run()) };
+        let mut tasks = lock(&shared.tasks);
+        tasks.retain(|task| !task.handle.is_finished());
+        tasks.push(task);
+        Ok(Group::new(inner))
+    }
+
+    /// Leaves all groups, says goodbye to neighbors and servers, and closes the socket. Takes a few seconds at
+    /// most, and as good as none when everybody answers.
+    pub async fn close(&self) {
+        let tasks = std::mem::take(&mut *lock(&self.shared.tasks));
+        for task in &tasks {
+            if let Some(requests) = task.requests.upgrade() {
+                let _ = timeout(GOODBYE, requests.send(Request::Leave)).await;
+            }
+        }
+        for task in tasks {
+            let _ = timeout(GOODBYE, task.handle).await;
+        }
+        lock(&self.shared.servers).clear();
+        self.shared.endpoint.close().await;
+    }
+
+    fn node(&self, spec: &Groupspec) -> Node {
+        let Builder { overlay, multicast, .. } = &self.shared.builder;
+        let keys = spec.keys();
+        let setup = Setup {
+            identity: self.shared.identity.clone(),
+            group: keys.group_id,
+            ring: keys.ring,
+            publish_authority: spec.publish_authority(),
+        };
+        Node::new(Config { overlay: overlay.clone(), multicast: multicast.clone() }, setup)
+    }
+
+    /// The clients of the servers that a group uses, started where there was none.
+    fn servers(&self, spec: &Groupspec) -> Vec<Server> {
+        let Builder { servers, ignores_spec_servers, .. } = &self.shared.builder;
+        let hints = spec.servers().iter().filter(|_| !ignores_spec_servers);
+        let mut known = lock(&self.shared.servers);
+        known.retain(Server::is_open);
+        let mut used: Vec<Server> = Vec::new();
+        for name in servers.iter().chain(hints) {
+            if used.iter().any(|server| server.name() == name) {
+                continue;
+            }
+            let server = known.iter().find(|server| server.name() == name).cloned().unwrap_or_else(|| {
+                let rng = lock(&self.shared.rng).fork("server");
+                Server::start(self.shared.endpoint.clone(), name.clone(), rng)
+            });
+            if !known.iter().any(|other| other.name() == name) {
+                known.push(server.clone());
+            }
+            used.push(server);
+        }
+        used
+    }
+}
+
+#[cfg(not(any(test, feature = "testing")))]
+fn bind(builder: &Builder, identity: &Identity) -> Result<Endpoint, StartError> {
+    Ok(Endpoint::bind(builder.transport.clone(), identity)?)
+}
+
+#[cfg(any(test, feature = "testing"))]
+fn bind(builder: &Builder, identity: &Identity) -> Result<Endpoint, StartError> {
+    let config = builder.transport.clone();
+    Ok(match builder.conditions {
+        Some(conditions) => Endpoint::bind_over(config, identity, conditions)?,
+        None => Endpoint::bind(config, identity)?,
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

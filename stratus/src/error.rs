@@ -1,0 +1,177 @@
+use std::fmt;
+use std::time::Duration;
+
+use stratus_multicast as multicast;
+use stratus_transport::BindError;
+
+use crate::ways::Way;
+
+/// Why a connection did not start. Nothing is left open.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The socket could not be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Two settings contradict each other, or one makes no sense.
+    #[error("settings: {0}")]
+    Settings(String),
+    /// The system gives no random bytes for keys.
+    #[error("the system gives no random numbers")]
+    Entropy,
+}
+
+/// The connection or the group is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the group is closed")]
+pub struct Closed;
+
+/// Why a group was not entered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum JoinError {
+    /// Use the [`Group`](crate::Group) that the first call gave.
+    #[error("this connection is in the group already")]
+    AlreadyJoined,
+    /// Leave another group first.
+    #[error("this connection is in as many groups as it may be")]
+    TooManyGroups,
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+/// Why there is no neighbor.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum JoinedError {
+    /// No member answered in time. Waiting again is fine: the group keeps trying.
+    #[error("{0}")]
+    Timeout(JoinTimeout),
+    /// The group was left meanwhile.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// No member of the group answered in time, and what was tried.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JoinTimeout {
+    /// The group's name, or the beginning of its id.
+    pub group: String,
+    /// How long was waited.
+    pub waited: Duration,
+    /// Each way into the group, and how it went.
+    pub tried: Vec<Way>,
+}
+
+impl JoinTimeout {
+    /// The failure without what was tried.
+    pub fn summary(&self) -> String {
+        format!("no member of group \"{}\" answered within {:?}", self.group, self.waited)
+    }
+}
+
+impl fmt::Display for JoinTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.summary())?;
+        f.write_str("; tried: ")?;
+        if self.tried.is_empty() {
+            return f.write_str("nothing, since no server and no member is named");
+        }
+        for (n, way) in self.tried.iter().enumerate() {
+            write!(f, "{}{way}", if n == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a stream was not published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The groupspec carries no publish authorization, or the one given is not this group's.
+    #[error("this groupspec does not authorize publishing")]
+    NotAuthorized,
+    /// Shorten it.
+    #[error("the stream name is longer than 128 bytes")]
+    NameTooLong,
+    /// End another stream first.
+    #[error("the group carries as many streams as are allowed")]
+    TooManyStreams,
+    /// The system gives no random bytes for the stream's key.
+    #[error("the system gives no random numbers")]
+    Entropy,
+    /// The group is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+impl From<multicast::PublishError> for PublishError {
+    fn from(error: multicast::PublishError) -> Self {
+        match error {
+            multicast::PublishError::NotAuthorized => Self::NotAuthorized,
+            multicast::PublishError::NameTooLong => Self::NameTooLong,
+            // A random key of 32 bytes that is known already means that there are far too many.
+            multicast::PublishError::TooManyStreams | multicast::PublishError::KeyInUse => {
+                Self::TooManyStreams
+            }
+        }
+    }
+}
+
+/// Why a piece or a message was not taken. The stream goes on without it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Cut it into more pieces.
+    #[error("the piece has {length} bytes, and at most {most} fit into a fragment")]
+    PieceTooLong {
+        /// Its length.
+        length: usize,
+        /// The longest there may be.
+        most: usize,
+    },
+    /// Make it several messages.
+    #[error("the message has more than {most} bytes")]
+    MessageTooLong {
+        /// The longest there may be.
+        most: usize,
+    },
+    /// The group is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// Why a stream is not played.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PlayError {
+    /// Use the playback that the first call gave.
+    #[error("this group plays a stream of that name already")]
+    AlreadyPlaying,
+    /// No stream has such a name.
+    #[error("the stream name is longer than 128 bytes")]
+    NameTooLong,
+    /// The group is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_names_what_was_tried() {
+        let way = |what: &str, outcome: &str| Way { what: what.into(), outcome: outcome.into() };
+        let mut timeout =
+            JoinTimeout { group: "show".into(), waited: Duration::from_secs(10), tried: Vec::new() };
+        assert_eq!(
+            timeout.to_string(),
+            "no member of group \"show\" answered within 10s; tried: nothing, since no server and no member is named"
+        );
+        timeout.tried = vec![
+            way("server 127.0.0.1:1935", "no answer in time"),
+            way("member 12ab34cd", "no usable address"),
+        ];
+        assert_eq!(
+            timeout.to_string(),
+            "no member of group \"show\" answered within 10s; \
+             tried: server 127.0.0.1:1935 (no answer in time), member 12ab34cd (no usable address)"
+        );
+    }
+}

@@ -1,0 +1,101 @@
+use stratus_core::{GroupAddress, PeerId, RingArc};
+use stratus_multicast::StreamId;
+use tokio::sync::broadcast;
+
+/// Something that happened in a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A link to another member is up.
+    NeighborConnect {
+        /// The member.
+        peer: PeerId,
+        /// Its place on the group's ring.
+        address: GroupAddress,
+    },
+    /// The link is gone.
+    NeighborDisconnect {
+        /// The member.
+        peer: PeerId,
+        /// Its place on the group's ring.
+        address: GroupAddress,
+    },
+    /// The stretch of the ring that this member answers for has changed.
+    LocalCoverage(RingArc),
+    /// A stream exists.
+    PublishNotify {
+        /// Which.
+        stream: StreamId,
+        /// Its name.
+        name: String,
+    },
+    /// A stream has ended.
+    UnpublishNotify {
+        /// Which.
+        stream: StreamId,
+        /// Its name.
+        name: String,
+    },
+    /// A neighbor broke the protocol; it was dropped and is kept out.
+    Misbehaved {
+        /// Who.
+        peer: PeerId,
+        /// What it did.
+        what: &'static str,
+    },
+    /// A rendezvous server has registered this member.
+    ServerConnect {
+        /// As it was configured.
+        server: String,
+        /// How many other members it named.
+        named: usize,
+    },
+    /// A rendezvous server is gone, or refuses; members see nothing of it, and it is tried again.
+    ServerDisconnect {
+        /// As it was configured.
+        server: String,
+        /// Why, in words.
+        why: String,
+    },
+    /// This receiver was too slow, and events were dropped.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}
+
+impl Event {
+    /// The name that Flash gave such an event, or one in its manner.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NeighborConnect { .. } => "NetGroup.Neighbor.Connect",
+            Self::NeighborDisconnect { .. } => "NetGroup.Neighbor.Disconnect",
+            Self::LocalCoverage(_) => "NetGroup.LocalCoverage.Notify",
+            Self::PublishNotify { .. } => "NetGroup.MulticastStream.PublishNotify",
+            Self::UnpublishNotify { .. } => "NetGroup.MulticastStream.UnpublishNotify",
+            Self::Misbehaved { .. } => "NetGroup.Neighbor.Misbehaved",
+            Self::ServerConnect { .. } => "NetGroup.Server.Connect",
+            Self::ServerDisconnect { .. } => "NetGroup.Server.Disconnect",
+            Self::Lagged { .. } => "NetGroup.Events.Lagged",
+        }
+    }
+}
+
+/// Events that may wait for a slow receiver: a few seconds of a large group coming together.
+pub(crate) const CAPACITY: usize = 1_024;
+
+/// A group's events, from when this was made.
+#[derive(Debug)]
+pub struct Events(pub(crate) broadcast::Receiver<Event>);
+
+impl Events {
+    /// The next event; `None` once the group is left. Safe to cancel.
+    ///
+    /// Whoever calls too rarely gets [`Event::Lagged`] in place of the oldest events.
+    pub async fn recv(&mut self) -> Option<Event> {
+        match self.0.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Event::Lagged { missed }),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}

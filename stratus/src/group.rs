@@ -1,0 +1,150 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use stratus_core::{GroupId, Identity, PeerId};
+use stratus_multicast as multicast;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use crate::entropy;
+use crate::error::{Closed, JoinTimeout, JoinedError, PlayError, PublishError};
+use crate::event::{Event, Events};
+use crate::info::GroupInfo;
+use crate::mailbox::mailbox;
+use crate::playback::{Play, Playback};
+use crate::publication::{Limits, Publication, Publish};
+use crate::request::Request;
+use crate::ways::Way;
+
+/// Longest stream name, bytes; the multicast's own bound.
+const MOST_NAME_BYTES: usize = 128;
+
+/// A group that this connection is in. Cloning shares it; when the last clone, publication and playback are
+/// gone, the group is left.
+#[derive(Clone, Debug)]
+pub struct Group {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) id: GroupId,
+    pub(crate) title: String,
+    pub(crate) authorization: Option<Identity>,
+    pub(crate) multicast: multicast::Config,
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) events: broadcast::WeakSender<Event>,
+    pub(crate) neighbors: watch::Receiver<usize>,
+}
+
+impl Group {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The group's public name: what servers know of it.
+    pub fn id(&self) -> GroupId {
+        self.inner.id
+    }
+
+    /// Waits for the first neighbor. On a timeout the error names every way that was tried; the group goes on
+    /// trying.
+    pub async fn joined(&self, patience: Duration) -> Result<(), JoinedError> {
+        let mut neighbors = self.inner.neighbors.clone();
+        match timeout(patience, neighbors.wait_for(|count| *count > 0)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(Closed.into()),
+            Err(_) => {
+                let (group, tried) = (self.inner.title.clone(), self.ways().await?);
+                Err(JoinedError::Timeout(JoinTimeout { group, waited: patience, tried }))
+            }
+        }
+    }
+
+    /// How many neighbors there are now.
+    pub fn neighbor_count(&self) -> usize {
+        *self.inner.neighbors.borrow()
+    }
+
+    /// What happens from now on.
+    pub fn events(&self) -> Events {
+        let receiver = self.inner.events.upgrade().map(|events| events.subscribe());
+        // A group that is left has no events; the sender of this one is gone at once.
+        Events(receiver.unwrap_or_else(|| broadcast::channel(1).1))
+    }
+
+    /// Publishes a stream.
+    pub async fn publish(&self, name: &str, publish: Publish) -> Result<Publication, PublishError> {
+        let parameters = publish.parameters.unwrap_or_else(|| (&self.inner.multicast).into());
+        let linger = publish.linger.unwrap_or(parameters.window_duration + Duration::from_secs(2));
+        let key = Identity::from_seed(entropy().ok_or(PublishError::Entropy)?);
+        let stream = multicast::StreamId(key.public());
+        let authorization = publish.authorization.or_else(|| self.inner.authorization.clone());
+        let publish = multicast::Publish { key, name: name.to_owned(), authorization, parameters };
+        let drained = self.ask(|reply| Request::Publish { publish: Box::new(publish), reply }).await??;
+        let limits = Limits {
+            fragment: self.inner.multicast.fragment_size,
+            message: self.inner.multicast.max_message,
+        };
+        Ok(Publication { group: self.clone(), stream, drained, linger, limits, written: 0 })
+    }
+
+    /// Plays the stream of this name, now or whenever it is published.
+    pub async fn play(&self, name: &str, play: Play) -> Result<Playback, PlayError> {
+        if name.len() > MOST_NAME_BYTES {
+            return Err(PlayError::NameTooLong);
+        }
+        let (outbox, inbox) = mailbox(play.queue_bytes);
+        let name = name.to_owned();
+        let drained = self.ask(|reply| Request::Play { name: name.clone(), outbox, reply }).await??;
+        Ok(Playback { group: self.clone(), name, inbox, drained, linger: play.linger })
+    }
+
+    /// How the group looks from here.
+    pub async fn info(&self) -> Result<GroupInfo, Closed> {
+        self.ask(Request::Info).await
+    }
+
+    /// Each way into the group, and how it went so far.
+    pub async fn ways(&self) -> Result<Vec<Way>, Closed> {
+        self.ask(Request::Ways).await
+    }
+
+    /// Seeks a link with this member, whether or not the overlay would.
+    pub async fn add_neighbor(&self, peer: PeerId) -> Result<(), Closed> {
+        self.send(Request::AddNeighbor(peer)).await
+    }
+
+    /// Names a member, to be linked with if the overlay sees fit.
+    pub async fn add_member_hint(&self, peer: PeerId) -> Result<(), Closed> {
+        self.send(Request::AddMemberHint(peer)).await
+    }
+
+    /// Says goodbye to the neighbors and leaves, whoever else holds the group.
+    pub async fn leave(&self) {
+        // A group that is closed has been left.
+        if self.send(Request::Leave).await.is_ok() {
+            self.inner.requests.closed().await;
+        }
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> Result<(), Closed> {
+        self.inner.requests.send(request).await.map_err(|_| Closed)
+    }
+
+    /// Sends from where nothing can wait.
+    pub(crate) fn send_later(&self, request: Request) {
+        if let Err(mpsc::error::TrySendError::Full(request)) = self.inner.requests.try_send(request)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let group = self.clone();
+            runtime.spawn(async move { group.send(request).await });
+        }
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Closed> {
+        let (reply, answer) = oneshot::channel();
+        self.send(request(reply)).await?;
+        answer.await.map_err(|_| Closed)
+    }
+}

@@ -1,0 +1,384 @@
+//! The task that owns one node: waits for one thing, drives, applies, arms.
+
+mod encoder;
+mod entry;
+mod streams;
+mod trains;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{Cx, DirectVerify, Machine, PeerId, Rng, Time, Wire, drive};
+use stratus_multicast as multicast;
+use stratus_node::{Command, Input, Message, Node, Output};
+use stratus_overlay as overlay;
+use stratus_transport::{Endpoint, GroupPort, Link, LinkEvent};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use self::encoder::Encoder;
+pub(crate) use self::entry::Entry;
+use self::streams::Streams;
+use self::trains::Trains;
+use crate::event::Event;
+use crate::info::{GroupInfo, WireInfo};
+use crate::rendezvous::Told;
+use crate::request::Request;
+
+/// Events of links taken in one turn: a few trains.
+const ARRIVALS: usize = 256;
+/// Requests taken in one turn.
+const REQUESTS: usize = 64;
+/// With nothing due, the task still looks up this often.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// What a host is made of.
+pub(crate) struct Parts {
+    pub(crate) node: Node,
+    pub(crate) rng: Rng,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) port: GroupPort,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) neighbors: watch::Sender<usize>,
+    pub(crate) entry: Entry,
+    /// Whether what leaves for one neighbor should leave together.
+    pub(crate) sends_trains: bool,
+}
+
+/// One member of one group, on real sockets.
+pub(crate) struct Host {
+    node: Node,
+    rng: Rng,
+    began: Instant,
+    endpoint: Endpoint,
+    port: GroupPort,
+    links: BTreeMap<PeerId, Link>,
+    requests: mpsc::Receiver<Request>,
+    events: broadcast::Sender<Event>,
+    neighbors: watch::Sender<usize>,
+    entry: Entry,
+    streams: Streams,
+    out: Vec<Output>,
+    encoder: Encoder,
+    trains: Trains,
+    undecodable: u64,
+    is_leaving: bool,
+}
+
+/// What the task was woken by.
+enum Turn {
+    Requests(usize),
+    Arrivals(usize),
+    Told(Told),
+    Due,
+}
+
+impl Host {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { node, rng, endpoint, port, requests, events, neighbors, entry, sends_trains } = parts;
+        Self {
+            node,
+            rng,
+            began: Instant::now(),
+            endpoint,
+            port,
+            links: BTreeMap::new(),
+            requests,
+            events,
+            neighbors,
+            entry,
+            streams: Streams::default(),
+            out: Vec::new(),
+            encoder: Encoder::default(),
+            trains: Trains::new(sends_trains),
+            undecodable: 0,
+            is_leaving: false,
+        }
+    }
+
+    /// Lives until the group is left or nobody holds it any more.
+    pub(crate) async fn run(mut self) {
+        let mut requests = Vec::with_capacity(REQUESTS);
+        let mut arrivals = Vec::with_capacity(ARRIVALS);
+        let mut alarm = std::pin::pin!(sleep_until(self.began));
+        self.begin();
+        while !self.is_leaving {
+            let due = self.due();
+            if alarm.deadline() != due {
+                alarm.as_mut().reset(due);
+            }
+            // Not biased: neither a busy publisher nor a busy network may starve the other.
+            let turn = tokio::select! {
+                count = self.requests.recv_many(&mut requests, REQUESTS) => Turn::Requests(count),
+                count = self.port.recv_many(&mut arrivals, ARRIVALS) => Turn::Arrivals(count),
+                Some(told) = self.entry.next() => Turn::Told(told),
+                () = &mut alarm => Turn::Due,
+            };
+            match turn {
+                Turn::Requests(0) | Turn::Arrivals(0) => break,
+                Turn::Requests(_) => requests.drain(..).for_each(|request| self.request(request)),
+                Turn::Arrivals(_) => arrivals.drain(..).for_each(|event| self.arrival(event)),
+                Turn::Told(told) => self.told(told),
+                Turn::Due => self.wake(),
+            }
+            self.apply();
+        }
+        self.leave();
+    }
+
+    fn begin(&mut self) {
+        let addresses = self.entry.addresses();
+        self.overlay(overlay::Command::SetAddresses(addresses));
+        self.apply();
+        let (record, address) = (self.node.overlay().own_record().to_bytes(), self.node.overlay().address());
+        self.entry.begin(record, address);
+    }
+
+    /// When the node or the search for a way in next wants to act.
+    fn due(&self) -> Instant {
+        let node = self.node.deadline().map(|deadline| self.moment(deadline.at));
+        let entry = self.entry.due();
+        node.into_iter().chain(entry).min().unwrap_or_else(|| Instant::now() + LONG)
+    }
+
+    fn now(&self) -> Time {
+        Time::from_micros(self.began.elapsed().as_micros() as u64)
+    }
+
+    fn moment(&self, time: Time) -> Instant {
+        self.began + Duration::from_micros(time.as_micros())
+    }
+
+    fn drive(&mut self, input: Input) {
+        let mut cx = Cx { now: self.now(), rng: &mut self.rng, verify: &DirectVerify };
+        drive(&mut self.node, &mut cx, input, &mut self.out);
+    }
+
+    fn overlay(&mut self, command: overlay::Command) {
+        self.drive(Input::Command(Command::Overlay(command)));
+    }
+
+    fn multicast(&mut self, command: multicast::Command) {
+        self.drive(Input::Command(Command::Multicast(command)));
+    }
+
+    fn wake(&mut self) {
+        let mut cx = Cx { now: self.now(), rng: &mut self.rng, verify: &DirectVerify };
+        self.node.wake(&mut cx, &mut self.out);
+        for (peer, addresses) in self.entry.wake(&mut self.rng) {
+            self.port.dial(peer, addresses);
+        }
+    }
+
+    fn arrival(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Datagram { peer, bytes } | LinkEvent::Control { peer, bytes } => {
+                self.received(peer, bytes);
+            }
+            LinkEvent::Up { peer, link } => {
+                let address = link.remote_address();
+                self.links.insert(peer, link);
+                self.drive(Input::Connected(peer));
+                self.overlay(overlay::Command::Observed { peer, address });
+            }
+            LinkEvent::Down { peer } => {
+                self.links.remove(&peer);
+                self.drive(Input::Disconnected(peer));
+            }
+            LinkEvent::DialFailed { peer, reason } => {
+                self.entry.dial_failed(peer, reason);
+                self.overlay(overlay::Command::ConnectFailed(peer));
+            }
+        }
+    }
+
+    fn received(&mut self, from: PeerId, bytes: Bytes) {
+        if !self.links.contains_key(&from) {
+            return;
+        }
+        match Message::from_bytes(bytes) {
+            Ok(message) => self.drive(Input::Received { from, message }),
+            Err(error) => {
+                tracing::debug!(peer = ?from, %error, "not a message");
+                self.undecodable += 1;
+                self.tell(Event::Misbehaved { peer: from, what: "sent bytes that are no message" });
+                self.overlay(overlay::Command::Ban(from));
+            }
+        }
+    }
+
+    fn request(&mut self, request: Request) {
+        match request {
+            Request::Publish { publish, reply } => {
+                self.streams.publishing(multicast::StreamId(publish.key.public()), reply);
+                self.multicast(multicast::Command::Publish(publish));
+            }
+            Request::Write { stream, pieces } => {
+                for piece in pieces {
+                    self.multicast(multicast::Command::Write { stream, piece });
+                }
+            }
+            Request::Unpublish(stream) => {
+                if self.streams.unpublish(&stream) {
+                    self.multicast(multicast::Command::Unpublish(stream));
+                }
+            }
+            Request::Play { name, outbox, reply } => {
+                if self.streams.play(&name, outbox, reply) {
+                    self.multicast(multicast::Command::Subscribe { name });
+                }
+            }
+            Request::Stop { name } => {
+                self.streams.stop(&name);
+                self.multicast(multicast::Command::Unsubscribe { name });
+            }
+            Request::AddNeighbor(peer) => self.overlay(overlay::Command::AddNeighbor(peer)),
+            Request::AddMemberHint(peer) => self.overlay(overlay::Command::AddMemberHint(peer)),
+            // Whoever asked may be gone.
+            Request::Info(reply) => drop(reply.send(self.info())),
+            Request::Ways(reply) => drop(reply.send(self.entry.ways())),
+            Request::Leave => self.is_leaving = true,
+        }
+    }
+
+    /// A server said something.
+    fn told(&mut self, told: Told) {
+        match told {
+            Told::State { server, state } => {
+                if let Some(event) = self.entry.note_state(&server, state) {
+                    self.tell(event);
+                    self.overlay(overlay::Command::SetServers(self.entry.registered()));
+                }
+            }
+            Told::Welcome { server, observed, members } => {
+                let records = self.entry.welcome(&server, members);
+                if self.entry.note_observed(observed) {
+                    self.overlay(overlay::Command::SetAddresses(self.entry.addresses()));
+                }
+                self.overlay(overlay::Command::Bootstrap(records));
+            }
+            Told::Introduced { peer, record, candidates } => {
+                self.overlay(overlay::Command::HearRecord(record));
+                self.port.dial(peer, candidates);
+            }
+        }
+    }
+
+    /// Does what the node asked for, in its order.
+    fn apply(&mut self) {
+        let mut out = std::mem::take(&mut self.out);
+        for output in out.drain(..) {
+            match output {
+                Output::Connect(peer) => {
+                    let candidates = self.entry.candidates(&peer, self.node.candidates(&peer));
+                    self.port.dial(peer, candidates);
+                }
+                Output::Disconnect(peer) => self.port.disconnect(peer),
+                Output::Send { to, message, how } => self.send(to, message, how),
+                Output::Event(event) => self.event(event),
+            }
+        }
+        self.out = out;
+        self.trains.depart(&self.links);
+        self.encoder.clear();
+    }
+
+    fn send(&mut self, to: PeerId, message: Message, how: stratus_core::Delivery) {
+        let Some(link) = self.links.get(&to) else { return };
+        let packet = self.encoder.encode(&self.port, message);
+        match how {
+            stratus_core::Delivery::Live { expires, priority } => {
+                let expires = self.moment(expires).into_std();
+                self.trains.add(to, link, packet, expires, priority);
+            }
+            stratus_core::Delivery::Control | stratus_core::Delivery::Bulk => {
+                if let Err(error) = link.send_control(&packet) {
+                    // A neighbor that is hundreds of messages behind is as good as gone.
+                    tracing::debug!(peer = ?to, %error, "control not sent");
+                    link.close();
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, event: stratus_node::Event) {
+        match event {
+            stratus_node::Event::Overlay(event) => self.overlay_event(event),
+            stratus_node::Event::Multicast(event) => {
+                if let Some(event) = self.streams.event(event) {
+                    self.tell(event);
+                }
+            }
+        }
+    }
+
+    fn overlay_event(&mut self, event: overlay::Event) {
+        match event {
+            overlay::Event::NeighborConnect { peer, address } => {
+                self.tell(Event::NeighborConnect { peer, address });
+                self.count_neighbors();
+            }
+            overlay::Event::NeighborDisconnect { peer, address } => {
+                self.tell(Event::NeighborDisconnect { peer, address });
+                self.count_neighbors();
+            }
+            overlay::Event::LocalCoverage(arc) => self.tell(Event::LocalCoverage(arc)),
+            overlay::Event::Introduced { peer, candidates } => self.port.dial(peer, candidates),
+            overlay::Event::OwnRecord(record) => self.entry.own_record(record),
+            overlay::Event::Misbehaved { peer, what } => self.tell(Event::Misbehaved { peer, what }),
+            // The node keeps it between its layers.
+            overlay::Event::Rtt { .. } => {}
+        }
+    }
+
+    fn count_neighbors(&mut self) {
+        let count = self.node.overlay().neighbor_count();
+        self.neighbors.send_replace(count);
+        self.entry.note_neighbors(count, &mut self.rng);
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody needs to listen.
+        let _ = self.events.send(event);
+    }
+
+    fn info(&self) -> GroupInfo {
+        let overlay = self.node.overlay();
+        let counters = self.endpoint.counters();
+        let mut wire = WireInfo {
+            sent_bytes: counters.sent_bytes,
+            received_bytes: counters.received_bytes,
+            connections: counters.connections,
+            unread_datagrams: self.port.dropped(),
+            undecodable: self.undecodable,
+            ..WireInfo::default()
+        };
+        for link in self.links.values() {
+            let drops = link.counters().drops;
+            wire.drops.expired += drops.expired;
+            wire.drops.full += drops.full;
+            wire.drops.too_long += drops.too_long;
+        }
+        GroupInfo {
+            group: self.entry.group(),
+            peer: self.endpoint.peer(),
+            address: overlay.address(),
+            coverage: overlay.coverage(),
+            estimated_member_count: overlay.estimated_member_count(),
+            neighbors: overlay.neighbors(),
+            streams: self.node.multicast().streams().collect(),
+            overlay: overlay.stats(),
+            wire,
+        }
+    }
+
+    /// Goodbyes go out on the control streams; the port, dropped after, ends them behind the goodbyes.
+    fn leave(mut self) {
+        self.overlay(overlay::Command::Leave);
+        self.apply();
+        self.entry.leave();
+        self.neighbors.send_replace(0);
+    }
+}

@@ -1,0 +1,56 @@
+use stratus_core::{GroupAddress, GroupId, PeerId, RingArc};
+use stratus_multicast::{StreamId, StreamInfo};
+use stratus_overlay::Neighbor;
+use stratus_transport::Drops;
+
+/// How a group looks from here, at one moment.
+#[derive(Clone, PartialEq, Debug)]
+pub struct GroupInfo {
+    /// The group.
+    pub group: GroupId,
+    /// Who we are.
+    pub peer: PeerId,
+    /// Our place on the group's ring.
+    pub address: GroupAddress,
+    /// The stretch of the ring that we answer for.
+    pub coverage: RingArc,
+    /// How many members the group has, ourselves included, as far as can be told from here.
+    pub estimated_member_count: u64,
+    /// Everybody we have a link with.
+    pub neighbors: Vec<Neighbor>,
+    /// The streams that we know, with the counters of `NetStreamMulticastInfo`.
+    pub streams: Vec<(StreamId, StreamInfo)>,
+    /// What the overlay counted.
+    pub overlay: stratus_overlay::Stats,
+    /// What went over the sockets.
+    pub wire: WireInfo,
+}
+
+/// Bytes and drops of a whole connection, all its groups together.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct WireInfo {
+    /// UDP payload bytes sent to peers.
+    pub sent_bytes: u64,
+    /// UDP payload bytes received from peers.
+    pub received_bytes: u64,
+    /// Peer connections that are open.
+    pub connections: usize,
+    /// Datagrams that links which are up never sent, by cause.
+    pub drops: Drops,
+    /// Datagrams received and dropped because the group's task was busy.
+    pub unread_datagrams: u64,
+    /// Messages that could not be read; each cost its sender the link.
+    pub undecodable: u64,
+}
+
+impl GroupInfo {
+    /// How many neighbors there are.
+    pub fn neighbor_count(&self) -> usize {
+        self.neighbors.len()
+    }
+
+    /// The stream of this name.
+    pub fn stream(&self, name: &str) -> Option<&StreamInfo> {
+        self.streams.iter().map(|(_, info)| info).find(|info| info.name == name)
+    }
+}

@@ -6,6 +6,8 @@
 
 mod message;
 mod node;
+#[cfg(test)]
+mod tests;
 
 pub use message::Message;
 pub use node::{Command, Config, Event, Input, Node, Output, Setup};

@@ -63,7 +63,8 @@ pub type Output = stratus_core::Output<Message, Event>;
 ///
 /// | from | to | what |
 /// |---|---|---|
-/// | overlay `NeighborConnect`, `NeighborDisconnect` | multicast | a link that the overlay accepted is up, is gone |
+/// | overlay `NeighborConnect` | multicast `Connected` | a link that the overlay accepted is up |
+/// | overlay `Disconnect`, `NeighborDisconnect` | multicast `Disconnected` | it is about to go, is gone |
 /// | overlay `Rtt` | multicast `SetRtt` | how far away a neighbor is |
 /// | overlay `OwnRecord` | multicast `SetRecord` | what to tell others of us as a subscriber |
 /// | multicast `SubscriberHeard` | overlay `HearRecord` | a member worth knowing |
@@ -134,7 +135,11 @@ impl Node {
     fn route_overlay(&mut self, cx: &mut Cx<'_>, output: overlay::Output, out: &mut Vec<Output>) {
         out.push(match output {
             overlay::Output::Connect(peer) => Output::Connect(peer),
-            overlay::Output::Disconnect(peer) => Output::Disconnect(peer),
+            overlay::Output::Disconnect(peer) => {
+                // From here on nothing is sent over it, though the host has yet to say that it is gone.
+                self.tell_multicast(cx, multicast::Input::Disconnected(peer));
+                Output::Disconnect(peer)
+            }
             overlay::Output::Send { to, message, how } => {
                 Output::Send { to, message: Message::Overlay(message), how }
             }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use stratus_core::testing::{Fate, Net, NetConfig, identity, peer};
 use stratus_core::{Delivery, GroupId, PeerId, RingKey, Time, Wire as _};
 use stratus_multicast::{Kind, Parameters, Piece, PieceFlags, Publish, StreamId, Subscriber};
-use stratus_overlay::{Draft, Reason, Record};
+use stratus_overlay::{Draft, Record};
 
 use super::*;
 
@@ -97,16 +97,6 @@ fn pin_count(net: &Net<Node>, number: u64) -> usize {
 }
 
 #[test]
-fn a_stream_reaches_every_member_that_plays_it() {
-    let mut net = group(20, NetConfig::default());
-    on_air(&mut net, 2..=20);
-    write(&mut net, 100);
-    net.run_for(Duration::from_secs(1));
-    let counts: Vec<usize> = (2..=20).map(|number| messages(&net, number)).collect();
-    assert_eq!(counts, [100; 19]);
-}
-
-#[test]
 fn a_stream_survives_loss_and_the_death_of_a_third() {
     let config = NetConfig { lost_per_mille: 20, ..NetConfig::default() };
     let mut net = group(15, config);
@@ -142,29 +132,10 @@ fn links_that_a_stream_needs_are_pinned_until_it_does_not() {
     let mut net = group(6, NetConfig::default());
     on_air(&mut net, 2..=6);
     write(&mut net, 50);
-    assert!(pin_count(&net, 2) > 0 && pin_count(&net, 2) <= 5);
+    assert!((1..=5).contains(&pin_count(&net, 2)));
     tell(&mut net, 2, multicast::Command::Unsubscribe { name: "cam".to_owned() });
     net.run_for(Duration::from_secs(1));
     assert_eq!(pin_count(&net, 2), 0);
-}
-
-#[test]
-fn a_member_that_wants_a_stream_is_linked_with_others_who_do() {
-    // In a group too large for all to be linked, subscribers still find each other.
-    let mut net = group(60, NetConfig::default());
-    on_air(&mut net, (2..=60).filter(|number| number % 10 == 0));
-    write(&mut net, 150);
-    net.run_for(Duration::from_secs(2));
-    let counts: Vec<usize> =
-        (2..=60).filter(|number| number % 10 == 0).map(|number| messages(&net, number)).collect();
-    assert_eq!(counts, [150; 6]);
-    let machine = net.machine(&peer(10));
-    let is_viewer = |id: &PeerId| (1..=60).any(|n| (n == 1 || n % 10 == 0) && *id == peer(n));
-    let wanted =
-        machine.overlay().neighbors().into_iter().filter(|neighbor| is_viewer(&neighbor.peer)).count();
-    assert!(wanted >= 4, "{}", machine.overlay().neighbors_table());
-    let pinned = machine.overlay().neighbors().iter().any(|neighbor| neighbor.reason == Reason::Pinned);
-    assert!(pinned, "{}", machine.overlay().neighbors_table());
 }
 
 #[test]

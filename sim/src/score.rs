@@ -128,9 +128,9 @@ impl Score {
         player.bytes += written.len();
         if written.at >= self.warm_at {
             self.delays.add(now.since(written.at));
-        }
-        if let Some(anatomy) = &mut self.anatomy {
-            anatomy.played(now, member, written);
+            if let Some(anatomy) = &mut self.anatomy {
+                anatomy.played(now, member, written);
+            }
         }
         seen
     }

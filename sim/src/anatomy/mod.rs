@@ -46,6 +46,7 @@ struct Way {
 struct Share {
     /// When the message was written, seconds of the run.
     second: u16,
+    member: u32,
     delay: u32,
     hops: u16,
     is_repair: bool,
@@ -135,6 +136,7 @@ impl Anatomy {
         let Some(way) = last.filter(|way| way.at > 0 && self.played.len() < MOST_PLAYED) else { return };
         let came_after = way.at.saturating_sub(written.at.as_micros()) as u32;
         self.played.push(Share {
+            member,
             second: (written.at.as_micros() / 1_000_000) as u16,
             delay: now.since(written.at).as_micros() as u32,
             hops: way.hops,
@@ -155,7 +157,7 @@ impl Anatomy {
             return vec!["nothing was played".into()];
         }
         let mut lines = vec![
-            "delay in ms, means            delay  uplinks   travel     held  ordered    hops  repaired"
+            "delay in ms, means                  delay  uplinks   travel     held  ordered    hops  repaired"
                 .into(),
         ];
         let groups = [
@@ -165,6 +167,11 @@ impl Anatomy {
             ("slowest 1 in 100", &self.played[count * 99 / 100..]),
         ];
         lines.extend(groups.iter().map(|(name, shares)| row(name, shares)));
+        // The culprits: what came last itself, rather than waiting for something later.
+        let slowest = self.played[count * 95 / 100..].iter().filter(|share| share.ordered == 0).copied();
+        let (repaired, late): (Vec<Share>, Vec<Share>) = slowest.partition(|share| share.is_repair);
+        lines.push(row(&format!("  that held up, pushed {}", late.len()), &late));
+        lines.push(row(&format!("  that held up, pulled {}", repaired.len()), &repaired));
         let pushed: Vec<Share> = self.played.iter().filter(|share| !share.is_repair).copied().collect();
         lines.push(row("never repaired", &pushed));
         for slice in 0..self.slices as u8 {
@@ -172,6 +179,7 @@ impl Anatomy {
             lines.push(row(&format!("pushed in slice {slice}"), &shares));
         }
         lines.push(depths(&pushed));
+        lines.push(by_member(&self.played));
         lines.extend(self.kinds.lines());
         lines.extend(timeline(&self.played));
         lines.append(&mut self.states);
@@ -184,7 +192,7 @@ fn row(name: &str, shares: &[Share]) -> String {
         |part: &dyn Fn(&Share) -> f64| shares.iter().map(part).sum::<f64>() / shares.len().max(1) as f64;
     let ms = |part: &dyn Fn(&Share) -> u32| mean(&|share| f64::from(part(share)) / 1_000.0);
     format!(
-        "{name:<26} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>7.2} {:>8.2}%",
+        "{name:<32} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {:>7.2} {:>8.2}%",
         ms(&|share| share.delay),
         ms(&|share| share.queued),
         ms(&|share| share.travelled),
@@ -229,4 +237,21 @@ fn timeline(shares: &[Share]) -> Vec<String> {
         )
     };
     seconds.into_iter().map(line).collect()
+}
+
+/// Whether the same few are always late: how the members' own medians and 99th percentiles spread. `shares` rise
+/// by delay.
+fn by_member(shares: &[Share]) -> String {
+    let mut members: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for share in shares {
+        members.entry(share.member).or_default().push(share.delay);
+    }
+    let spread = |per_mille: usize| {
+        let mut own: Vec<u32> =
+            members.values().map(|delays| delays[delays.len() * per_mille / 1_000]).collect();
+        own.sort_unstable();
+        let at = |share: usize| f64::from(own[(own.len() * share / 100).min(own.len() - 1)]) / 1_000.0;
+        format!("{:.0} {:.0} {:.0} {:.0} {:.0}", at(0), at(25), at(50), at(75), at(100))
+    };
+    format!("members' own medians, least, quarters and most: {}; own p99: {}", spread(500), spread(990))
 }

@@ -99,3 +99,23 @@ impl Events {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_listener_is_told_how_much_it_missed() {
+        let (sender, receiver) = broadcast::channel(2);
+        let mut events = Events(receiver);
+        let event = |name: &str| Event::ServerConnect { server: name.to_owned(), named: 3 };
+        for name in ["a", "b", "c", "d", "e"] {
+            sender.send(event(name)).unwrap();
+        }
+        assert_eq!(events.recv().await, Some(Event::Lagged { missed: 3 }));
+        assert_eq!(events.recv().await, Some(event("d")));
+        drop(sender);
+        assert_eq!(events.recv().await, Some(event("e")));
+        assert_eq!(events.recv().await, None);
+    }
+}

@@ -64,6 +64,8 @@ pub(crate) struct Host {
     encoder: Encoder,
     trains: Trains,
     undecodable: u64,
+    overlay_sent_bytes: u64,
+    overlay_received_bytes: u64,
     is_leaving: bool,
 }
 
@@ -94,6 +96,8 @@ impl Host {
             encoder: Encoder::default(),
             trains: Trains::new(sends_trains),
             undecodable: 0,
+            overlay_sent_bytes: 0,
+            overlay_received_bytes: 0,
             is_leaving: false,
         }
     }
@@ -198,8 +202,14 @@ impl Host {
         if !self.links.contains_key(&from) {
             return;
         }
+        let length = bytes.len() as u64;
         match Message::from_bytes(bytes) {
-            Ok(message) => self.drive(Input::Received { from, message }),
+            Ok(message) => {
+                if matches!(message, Message::Overlay(_)) {
+                    self.overlay_received_bytes += length;
+                }
+                self.drive(Input::Received { from, message });
+            }
             Err(error) => {
                 tracing::debug!(peer = ?from, %error, "not a message");
                 self.undecodable += 1;
@@ -287,7 +297,11 @@ impl Host {
 
     fn send(&mut self, to: PeerId, message: Message, how: stratus_core::Delivery) {
         let Some(link) = self.links.get(&to) else { return };
+        let is_overlay = matches!(message, Message::Overlay(_));
         let packet = self.encoder.encode(&self.port, message);
+        if is_overlay {
+            self.overlay_sent_bytes += packet.len() as u64;
+        }
         match how {
             stratus_core::Delivery::Live { expires, priority } => {
                 let expires = self.moment(expires).into_std();
@@ -350,6 +364,8 @@ impl Host {
         let mut wire = WireInfo {
             sent_bytes: counters.sent_bytes,
             received_bytes: counters.received_bytes,
+            sent_datagrams: counters.sent_datagrams,
+            received_datagrams: counters.received_datagrams,
             connections: counters.connections,
             unread_datagrams: self.port.dropped(),
             undecodable: self.undecodable,
@@ -370,6 +386,8 @@ impl Host {
             neighbors: overlay.neighbors(),
             streams: self.node.multicast().streams().collect(),
             overlay: overlay.stats(),
+            overlay_sent_bytes: self.overlay_sent_bytes,
+            overlay_received_bytes: self.overlay_received_bytes,
             wire,
         }
     }

@@ -22,6 +22,10 @@ pub struct GroupInfo {
     pub streams: Vec<(StreamId, StreamInfo)>,
     /// What the overlay counted.
     pub overlay: stratus_overlay::Stats,
+    /// Bytes of the overlay's messages sent.
+    pub overlay_sent_bytes: u64,
+    /// Bytes of the overlay's messages received.
+    pub overlay_received_bytes: u64,
     /// What went over the sockets.
     pub wire: WireInfo,
 }
@@ -33,6 +37,10 @@ pub struct WireInfo {
     pub sent_bytes: u64,
     /// UDP payload bytes received from peers.
     pub received_bytes: u64,
+    /// UDP datagrams sent to peers; each costs 28 bytes of IPv4 and UDP headers more.
+    pub sent_datagrams: u64,
+    /// UDP datagrams received from peers.
+    pub received_datagrams: u64,
     /// Peer connections that are open.
     pub connections: usize,
     /// Datagrams that links which are up never sent, by cause.

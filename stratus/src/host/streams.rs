@@ -93,6 +93,8 @@ impl Streams {
 
     fn began(&mut self, stream: StreamId) {
         let Some(reply) = self.publishing.remove(&stream) else { return };
+        // Those that ended and never drained, and for which nobody waits any more.
+        self.published.retain(|_, old| !old.is_ended || old.drained.receiver_count() > 0);
         let (drained, receiver) = watch::channel(false);
         self.published.insert(stream, Published { drained, is_ended: false });
         let _ = reply.send(Ok(receiver));

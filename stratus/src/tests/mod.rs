@@ -11,8 +11,8 @@ use stratus_server::{Server, ServerConfig};
 use tokio::time::timeout;
 
 use crate::{
-    Builder, Connection, Event, Events, Group, GroupSpecifier, Groupspec, Identity, Kind, Outgoing, PeerId,
-    Play, Playback, Played, Publication, Publish,
+    Builder, Connection, Event, Events, Group, GroupSpecifier, Groupspec, Kind, Outgoing, Play, Playback,
+    Played, Publication, Publish,
 };
 
 /// Longer than anything here takes, even on a busy machine.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use stratus_core::PeerId;
 
 use crate::console::Verbosity;
 
@@ -33,14 +34,14 @@ impl Arguments {
         }
     }
 
-    /// Whether messages from below are wanted, and how fine.
-    pub(crate) fn log_level(&self) -> &'static str {
+    /// What the layers below may say; libraries speak up only when something is wrong.
+    pub(crate) fn log_filter(&self) -> &'static str {
         match (self.quiet, self.verbose) {
             (true, _) => "off",
-            (false, 0) => "warn",
-            (false, 1) => "info",
-            (false, 2) => "debug",
-            (false, _) => "trace",
+            (false, 0) => "error",
+            (false, 1) => "warn",
+            (false, 2) => "warn,stratus=info,stratus_transport=info",
+            (false, _) => "warn,stratus=debug,stratus_transport=debug",
         }
     }
 }
@@ -106,6 +107,9 @@ pub(crate) struct GroupNew {
     /// A rendezvous server that members find in the groupspec; repeatable
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) server: Vec<String>,
+    /// A member through which the group can be entered; repeatable
+    #[arg(long, value_name = "PEER@ADDR", value_parser = parse_bootstrap)]
+    pub(crate) bootstrap: Vec<(PeerId, SocketAddr)>,
     /// An IP multicast address for the group's traffic; repeatable
     #[arg(long, value_name = "ADDR")]
     pub(crate) ip_multicast: Vec<SocketAddr>,
@@ -121,7 +125,7 @@ pub(crate) struct Reach {
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) server: Vec<String>,
     /// The UDP address to use
-    #[arg(long, value_name = "ADDR", default_value = "[::]:0")]
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:0")]
     pub(crate) listen: SocketAddr,
     /// Most bytes a second to upload, all streams together (20M, 500k)
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
@@ -155,7 +159,7 @@ pub(crate) struct Publish {
     pub(crate) relay_margin: Option<Duration>,
     /// Most neighbors to push one slice to
     #[arg(long, value_name = "N")]
-    pub(crate) push_neighbors: Option<u32>,
+    pub(crate) push_neighbors: Option<usize>,
     /// How to get there.
     #[command(flatten)]
     pub(crate) reach: Reach,
@@ -202,6 +206,15 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
     };
     let number: u64 = digits.parse().map_err(|_| "a whole number with k, M or G is wanted")?;
     number.checked_mul(factor).ok_or_else(|| "too large".into())
+}
+
+/// A peer id in hex, and where it is.
+fn parse_bootstrap(text: &str) -> Result<(PeerId, SocketAddr), String> {
+    let parse = || {
+        let (peer, address) = text.split_once('@')?;
+        Some((PeerId::from_hex(peer)?, address.parse().ok()?))
+    };
+    parse().ok_or_else(|| "64 hex digits of a peer id, @, address:port are wanted".into())
 }
 
 #[cfg(test)]

@@ -2,10 +2,81 @@
 
 mod args;
 mod console;
+mod demo;
+mod feed;
+mod group;
+mod play;
+mod publish;
+mod session;
 mod signals;
 mod sink;
 mod source;
+mod spec;
 mod stop;
 mod ts;
-#[allow(unused)]
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::EnvFilter;
+
+use args::{Arguments, Command};
+use console::{Console, Verbosity};
+use stop::{Code, Failure, Stop};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let console = Console::new(arguments.verbosity());
+    match run(&arguments, console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => {
+            if let Stop::Failed(failure) = &stop {
+                console.error(failure);
+            }
+            ExitCode::from(stop.exit_code())
+        }
+    }
+}
+
+fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
+    start_log(arguments);
+    match &arguments.command {
+        Command::Group { action } => group::run(action, console),
+        Command::Publish(options) => runtime()?.block_on(publish::run(options, console)),
+        Command::Play(options) => runtime()?.block_on(play::run(options, console)),
+        Command::Demo(options) => runtime()?.block_on(demo::run(options, console)),
+    }
+}
+
+/// What the layers below have to say goes to stderr as well.
+fn start_log(arguments: &Arguments) {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .with_env_filter(EnvFilter::new(arguments.log_filter()))
+        .init();
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    let built = Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Failure::new(Code::Failed, "cannot start threads").tried(error.to_string()))
+}
+
+/// Help and version are data; anything else is wrong use.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let console = Console::new(Verbosity::Normal);
+    let text = error.render().to_string();
+    if error.use_stderr() {
+        console.error(text.trim_end());
+        return ExitCode::from(Code::Usage as u8);
+    }
+    match console.data(text.trim_end()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => ExitCode::from(stop.exit_code()),
+    }
+}

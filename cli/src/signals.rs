@@ -1,10 +1,8 @@
 //! Signals that ask us to end.
 
-use std::io;
-
 use tokio::signal::unix::{self, SignalKind};
 
-use crate::stop::Signal;
+use crate::stop::{Code, Failure, Signal};
 
 /// Listens for SIGINT and SIGTERM. The first is handed out, the second ends the process on the spot.
 pub(crate) struct Signals {
@@ -14,11 +12,13 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Begins to listen; until then the signals kill as usual.
-    pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: unix::signal(SignalKind::interrupt())?,
-            terminate: unix::signal(SignalKind::terminate())?,
-        })
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            unix::signal(kind).map_err(|error| {
+                Failure::new(Code::Failed, "cannot catch signals").tried(error.to_string())
+            })
+        };
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
     /// Waits for the first signal. From then on a second one kills.

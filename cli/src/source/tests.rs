@@ -47,7 +47,7 @@ fn a_paced_source_takes_as_long_as_its_clock_says_and_stops_at_the_limit() {
     assert_eq!(failure, None);
     assert!((10..400).contains(&packet_count(&batches)), "{}", packet_count(&batches));
     assert!(batches.len() >= 5, "a batch for each clock, not one for all");
-    assert!(spent >= Duration::from_millis(340), "{spent:?}");
+    assert!(spent >= Duration::from_millis(300), "{spent:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Cuts packets into messages, one per access unit, and messages into fragments of whole packets.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -35,8 +35,21 @@ pub(crate) struct Piece {
     pub(crate) ends: bool,
     /// Belongs to a message at which a viewer can start.
     pub(crate) is_key: bool,
-    /// Belongs to a message with video.
-    pub(crate) is_video: bool,
+    /// What its message carries.
+    pub(crate) content: Content,
+    /// When the first packet of its message arrived.
+    pub(crate) arrived: Instant,
+}
+
+/// What a message carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A picture, and what else the container has until the next.
+    Video,
+    /// Sound, in a source without pictures.
+    Audio,
+    /// Bytes of any kind, from a source that is no transport stream.
+    Data,
 }
 
 /// Cuts a source into messages.
@@ -55,6 +68,8 @@ pub(crate) struct Chunker {
     last_key_unit: Option<u64>,
     has_random_access: bool,
     is_complete: bool,
+    /// When the newest packet arrived.
+    arrived: Option<Instant>,
 }
 
 /// The open message.
@@ -64,16 +79,18 @@ struct Message {
     /// Whether a fragment of it is out.
     has_started: bool,
     packet_count: usize,
+    arrived: Instant,
 }
 
 impl Chunker {
-    /// Takes the next packet; appends the pieces it completes.
+    /// Takes the next packet, which came at `arrived`; appends the pieces it completes.
     ///
     /// A full fragment waits for the packet after it, so that the last one can say that it is the last.
-    pub(crate) fn push(&mut self, packet: &Packet, out: &mut Vec<Piece>) {
+    pub(crate) fn push(&mut self, packet: &Packet, arrived: Instant, out: &mut Vec<Piece>) {
         if packet.pid() == NULL_PID {
             return;
         }
+        self.arrived = Some(arrived);
         self.tables.observe(packet);
         if self.tables.is_table(packet) {
             self.hold(packet, out);
@@ -109,11 +126,6 @@ impl Chunker {
         self.end_message(out);
     }
 
-    /// Whether anything has come out.
-    pub(crate) fn has_started(&self) -> bool {
-        self.last_key_unit.is_some()
-    }
-
     fn hold(&mut self, packet: &Packet, out: &mut Vec<Piece>) {
         if self.held.len() == HELD_LIMIT {
             self.release_held(out);
@@ -140,7 +152,7 @@ impl Chunker {
             self.held.clear();
             return;
         }
-        self.message = Some(Message { is_key, is_video: unit.is_video, has_started: false, packet_count: 0 });
+        self.message = Some(self.begin(is_key, unit.is_video));
         if is_key && !has_tables {
             self.insert_tables(out);
         }
@@ -178,15 +190,18 @@ impl Chunker {
         if self.fragment.len() == FRAGMENT_PACKETS * PACKET_SIZE {
             self.emit(false, out);
         }
-        let is_video = self.tables.unit().is_some_and(|unit| unit.is_video);
-        let message = self.message.get_or_insert(Message {
-            is_key: false,
-            is_video,
-            has_started: false,
-            packet_count: 0,
+        let mut message = self.message.take().unwrap_or_else(|| {
+            let is_video = self.tables.unit().is_some_and(|unit| unit.is_video);
+            self.begin(false, is_video)
         });
         message.packet_count += 1;
+        self.message = Some(message);
         self.fragment.extend_from_slice(packet.as_bytes());
+    }
+
+    fn begin(&self, is_key: bool, is_video: bool) -> Message {
+        let arrived = self.arrived.expect("only a packet begins a message");
+        Message { is_key, is_video, has_started: false, packet_count: 0, arrived }
     }
 
     fn end_message(&mut self, out: &mut Vec<Piece>) {
@@ -203,7 +218,8 @@ impl Chunker {
             starts: !message.has_started,
             ends,
             is_key: message.is_key,
-            is_video: message.is_video,
+            content: if message.is_video { Content::Video } else { Content::Audio },
+            arrived: message.arrived,
         });
         message.has_started = true;
     }

@@ -15,11 +15,6 @@ pub(crate) struct Joiner {
 }
 
 impl Joiner {
-    /// Whether a key message has been met.
-    pub(crate) fn is_started(&self) -> bool {
-        self.is_started
-    }
-
     /// The source has begun anew: the next key message is waited for again.
     pub(crate) fn restart(&mut self) {
         self.is_started = false;

@@ -11,7 +11,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use chunker::{Chunker, FRAGMENT_PACKETS, Piece};
+pub(crate) use chunker::{Chunker, Content, FRAGMENT_PACKETS, Piece};
 pub(crate) use joiner::Joiner;
 pub(crate) use pace::Pacer;
 pub(crate) use packet::{PACKET_SIZE, Packet};

@@ -81,11 +81,6 @@ impl PacketReader {
             .then(|| NotTransportStream { searched_bytes, guess: guess(&self.head) })
     }
 
-    /// Bytes that belonged to no packet.
-    pub(crate) fn skipped_bytes(&self) -> u64 {
-        self.skipped_bytes
-    }
-
     fn take(&mut self) -> Option<Packet> {
         if !self.is_synchronised {
             return None;

@@ -1,0 +1,71 @@
+use clap::{Args, Subcommand};
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// One live stream to all others, beside a plain star of the same connections
+    ///
+    /// Three rounds, each in a process that does nothing else: the group, for as long as --secs says after 5 s
+    /// of warm-up, then two stars, signed and unsigned, for half as long. Twenty seconds take three minutes.
+    Live(Live),
+}
+
+/// What is streamed to how many.
+#[derive(Debug, Args)]
+pub(crate) struct Live {
+    /// Members, the publisher among them
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=500))]
+    pub(crate) nodes: u16,
+    /// Payload bytes of each message, which is one fragment
+    #[arg(long, value_name = "BYTES", default_value_t = 1_128, value_parser = clap::value_parser!(u16).range(16..=1_128))]
+    pub(crate) size: u16,
+    /// Payload bits a second (2mbit, 500kbit)
+    #[arg(long, value_name = "RATE", default_value = "2mbit", value_parser = parse_rate)]
+    pub(crate) rate: u64,
+    /// Seconds to measure in each round
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub(crate) secs: u16,
+    /// How often to measure group and stars in turn; ratios are medians over the rounds
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=15))]
+    pub(crate) rounds: u16,
+    /// Measure the group alone, as for a profile
+    #[arg(long)]
+    pub(crate) no_star: bool,
+    /// Exit with 5 if a figure misses what the project promises
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Bits a second, with bit, kbit, mbit or gbit.
+fn parse_rate(text: &str) -> Result<u64, String> {
+    let text = text.to_ascii_lowercase();
+    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let factor = match text[digits.len()..].trim() {
+        "bit" => 1,
+        "kbit" => 1_000,
+        "mbit" => 1_000_000,
+        "gbit" => 1_000_000_000,
+        _ => return Err("a whole number with bit, kbit, mbit or gbit is wanted".into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a whole number is wanted before the unit")?;
+    let rate = number.checked_mul(factor).filter(|rate| (8_000..=1_000_000_000).contains(rate));
+    rate.ok_or_else(|| "8kbit to 1gbit are possible".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_need_a_unit_and_stay_within_reason() {
+        assert_eq!(parse_rate("2mbit"), Ok(2_000_000));
+        assert_eq!(parse_rate("500 kbit"), Ok(500_000));
+        assert_eq!(parse_rate("8000BIT"), Ok(8_000));
+        for wrong in ["", "2", "mbit", "2mb", "1.5mbit", "7kbit", "2gbit", "99999999999gbit"] {
+            assert!(parse_rate(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

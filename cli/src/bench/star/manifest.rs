@@ -1,0 +1,179 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stratus_core::{
+    DecodeError, Digest, DirectVerify, Identity, PublicKey, Reader, Signature, Verify as _, Writer,
+};
+
+const DOMAIN: &[u8] = b"stratus 1 bench star";
+/// Most messages in a run.
+const MOST: usize = 32;
+/// Messages that may wait for their manifest.
+const PATIENCE: usize = 1_024;
+
+/// Signs runs of messages with manifests as long as the group's own: numbers of run and first message, time,
+/// then a byte and a digest for each message, then the signature.
+pub(crate) struct Signer {
+    key: Identity,
+    length: f64,
+    runs: u64,
+    next_index: u64,
+    pending: Vec<Digest>,
+    /// When the last of them entered.
+    entered_at: Duration,
+}
+
+impl Signer {
+    /// Runs of `length` messages on average.
+    pub(crate) fn new(length: f64) -> Self {
+        let length = length.clamp(1.0, MOST as f64);
+        let key = Identity::from_seed([0x5a; 32]);
+        Self { key, length, runs: 0, next_index: 0, pending: Vec::new(), entered_at: Duration::ZERO }
+    }
+
+    /// What a viewer needs.
+    pub(crate) fn checker(&self) -> Checker {
+        Checker { key: self.key.public(), waiting: BTreeMap::new() }
+    }
+
+    /// Takes the next message; gives the manifest of the run that it ends.
+    pub(crate) fn add(&mut self, payload: &Bytes, entered_at: Duration) -> Option<Bytes> {
+        self.pending.push(DirectVerify.digest(payload));
+        let end = self.next_index + self.pending.len() as u64;
+        let is_whole = end as f64 >= (self.runs + 1) as f64 * self.length;
+        self.entered_at = entered_at;
+        (is_whole || self.pending.len() >= MOST).then(|| self.cut())
+    }
+
+    /// The manifest of the run that nothing follows.
+    pub(crate) fn finish(&mut self) -> Option<Bytes> {
+        (!self.pending.is_empty()).then(|| self.cut())
+    }
+
+    fn cut(&mut self) -> Bytes {
+        let mut writer = Writer::with_capacity(640);
+        writer.varint(self.runs);
+        writer.varint(self.next_index);
+        writer.varint(self.entered_at.as_micros() as u64);
+        writer.u8(self.pending.len() as u8);
+        for digest in &self.pending {
+            writer.u8(0);
+            writer.raw(digest);
+        }
+        self.runs += 1;
+        self.next_index += self.pending.len() as u64;
+        self.pending.clear();
+        let body = writer.finish();
+        let signature = self.key.sign(&signed(&self.key.public(), &body));
+        [&body[..], &signature.0].concat().into()
+    }
+}
+
+/// What the signature is over.
+fn signed(key: &PublicKey, body: &[u8]) -> Vec<u8> {
+    [DOMAIN, &key.0, body].concat()
+}
+
+/// Keeps messages back until a signed manifest vouches for them.
+#[derive(Clone)]
+pub(crate) struct Checker {
+    key: PublicKey,
+    waiting: BTreeMap<u64, (Digest, Bytes)>,
+}
+
+impl Checker {
+    /// Hashes a message and keeps it. Its first bytes are its index, as in [`crate::bench::load::Stamp`].
+    pub(crate) fn hold(&mut self, payload: Bytes) {
+        let Some(index) = payload.first_chunk().copied().map(u64::from_be_bytes) else { return };
+        if self.waiting.len() < PATIENCE {
+            self.waiting.insert(index, (DirectVerify.digest(&payload), payload));
+        }
+    }
+
+    /// The messages that `manifest` vouches for, in order; none if it is not genuine.
+    pub(crate) fn release(&mut self, manifest: &Bytes) -> Vec<Bytes> {
+        let Some((body, signature)) = manifest.split_last_chunk() else { return Vec::new() };
+        if !DirectVerify.signature(&self.key, &signed(&self.key, body), &Signature(*signature)) {
+            return Vec::new();
+        }
+        let Ok((first_index, digests)) = decode(manifest.slice(..body.len())) else { return Vec::new() };
+        let end_index = first_index.saturating_add(digests.len() as u64);
+        let mut vouched = Vec::new();
+        for (index, digest) in (first_index..).zip(digests) {
+            let held = self.waiting.remove(&index).filter(|(found, _)| *found == digest);
+            vouched.extend(held.map(|(_, payload)| payload));
+        }
+        // What is older was never vouched for, since its manifest was lost.
+        self.waiting = self.waiting.split_off(&end_index);
+        vouched
+    }
+}
+
+/// Index of the first message, and the digests.
+fn decode(body: Bytes) -> Result<(u64, Vec<Digest>), DecodeError> {
+    let mut reader = Reader::new(body);
+    let _run = reader.varint()?;
+    let first_index = reader.varint()?;
+    let _entered_at = reader.varint()?;
+    let count = reader.u8()?;
+    let mut digests = Vec::new();
+    for _ in 0..count {
+        reader.u8()?;
+        digests.push(reader.array()?);
+    }
+    reader.finish()?;
+    Ok((first_index, digests))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(index: u64, rest: &[u8]) -> Bytes {
+        [&index.to_be_bytes(), rest].concat().into()
+    }
+
+    fn messages(count: u64) -> Vec<Bytes> {
+        (0..count).map(|index| message(index, b"genuine")).collect()
+    }
+
+    /// The manifests, each with how many messages had been added.
+    fn sign(length: f64, messages: &[Bytes]) -> Vec<(usize, Bytes)> {
+        let mut signer = Signer::new(length);
+        let add = |(at, payload)| Some((at + 1, signer.add(payload, Duration::from_millis(50))?));
+        messages.iter().enumerate().filter_map(add).collect()
+    }
+
+    #[test]
+    fn runs_have_the_length_that_was_asked_for_on_average() {
+        let ends = |length| -> Vec<usize> {
+            sign(length, &messages(15)).into_iter().map(|(end, _)| end).collect()
+        };
+        assert_eq!(ends(3.0), [3, 6, 9, 12, 15]);
+        assert_eq!(ends(3.5), [4, 7, 11, 14]);
+        assert_eq!(ends(0.1).len(), 15);
+    }
+
+    #[test]
+    fn a_manifest_is_as_long_as_the_groups() {
+        let (_, manifest) = &sign(3.0, &messages(3))[0];
+        // Run 0, first index 0, 50,000 µs in three bytes, count; three entries; signature.
+        assert_eq!(manifest.len(), 1 + 1 + 3 + 1 + 3 * 17 + 64);
+    }
+
+    #[test]
+    fn what_is_vouched_for_comes_out_in_order_and_nothing_else_does() {
+        let sent = messages(3);
+        let (_, manifest) = &sign(3.0, &sent)[0];
+        let mut checker = Signer::new(3.0).checker();
+        checker.hold(sent[1].clone());
+        checker.hold(sent[0].clone());
+        checker.hold(message(2, b"forged"));
+        let mut wrong = manifest.to_vec();
+        wrong[10] ^= 1;
+        assert_eq!(checker.release(&wrong.into()), Vec::<Bytes>::new());
+        assert_eq!(checker.release(manifest), &sent[..2]);
+        assert_eq!(checker.release(manifest), Vec::<Bytes>::new());
+    }
+}

@@ -1,0 +1,140 @@
+//! `stratus play`: receives a live stream from a group.
+
+use std::pin::pin;
+
+use stratus::{Kind, MulticastConfig, Play as Options, PlayError, Playback, Played, StreamMessage};
+
+use crate::args::Play;
+use crate::console::Console;
+use crate::session::{Presence, Session};
+use crate::signals::Signals;
+use crate::sink::Sink;
+use crate::spec;
+use crate::stop::{Code, Failure, Stop};
+use crate::ts::Joiner;
+
+/// Runs `stratus play …`.
+pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
+    let spec = spec::load(&options.spec)?;
+    let sink = Sink::open(&options.output)?;
+    let mut signal = pin!(Signals::listen()?.first());
+    let (session, entrance) =
+        Session::open(&spec, &options.reach, MulticastConfig::default(), console).await?;
+    let playing = session.group().play(&options.stream, Options::default());
+    let mut playback = playing.await.map_err(|error| of_play(&options.stream, &error))?;
+    console.note(format_args!("waiting for stream \"{}\"", options.stream));
+    let mut player = Player { sink, joiner: Joiner::default(), counts: Counts::default(), console };
+    let ended = tokio::select! {
+        result = player.run(&mut playback) => result,
+        failure = entrance.failed(Presence::Linked) => Err(failure.into()),
+        signal = &mut signal => Err(Stop::Signal(signal)),
+    };
+    let Player { sink, counts, .. } = player;
+    let has_begun = counts.bytes > 0;
+    let result = match ended {
+        Ok(()) => sink.finish().await,
+        // What came is kept, and being told to stop is how a live stream ends for a viewer.
+        Err(Stop::Signal(_)) if has_begun => sink.finish().await,
+        Err(stop) => Err(stop),
+    };
+    if has_begun {
+        console.note(counts.summary(&options.stream));
+    }
+    if result.is_ok() && counts.is_at_end {
+        // Those whom we feed may not have everything yet.
+        tokio::select! {
+            () = playback.finish() => {}
+            _ = &mut signal => {}
+        }
+    }
+    session.close().await;
+    result
+}
+
+/// Writes what is played.
+struct Player {
+    sink: Sink,
+    joiner: Joiner,
+    counts: Counts,
+    console: Console,
+}
+
+/// What was played.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    messages: u64,
+    bytes: u64,
+    missing_fragments: u64,
+    missing_messages: u64,
+    is_at_end: bool,
+}
+
+impl Player {
+    /// Plays until the stream ends or the output does.
+    async fn run(&mut self, playback: &mut Playback) -> Result<(), Stop> {
+        loop {
+            let played = tokio::select! {
+                played = playback.next() => played,
+                stop = self.sink.failed() => return Err(stop),
+            };
+            match played {
+                Some(Played::Message(message)) => self.write(message).await?,
+                Some(other) => self.tell(&other, playback.name()),
+                None => {
+                    self.counts.is_at_end = true;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn write(&mut self, message: StreamMessage) -> Result<(), Stop> {
+        let pieces = match message.kind {
+            Kind::Data => message.pieces,
+            Kind::Audio | Kind::Video => self.joiner.take(message.is_key, message.pieces),
+        };
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        self.counts.messages += 1;
+        self.counts.bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        self.sink.write(pieces).await
+    }
+
+    fn tell(&mut self, played: &Played, name: &str) {
+        match played {
+            Played::Start { is_reset: false, .. } => self.console.note(format_args!("playing \"{name}\"")),
+            Played::Start { is_reset: true, .. } => {
+                self.joiner.restart();
+                self.console.note(format_args!("\"{name}\" began anew"));
+            }
+            Played::Gap { count, .. } => {
+                self.counts.missing_fragments += count;
+                self.console.detail(format_args!("{count} fragments did not come in time"));
+            }
+            Played::Lagged { missed } => {
+                self.counts.missing_messages += missed;
+                self.console.note(format_args!("the output is too slow: {missed} messages dropped"));
+            }
+            Played::Message(_) => {}
+        }
+    }
+}
+
+impl Counts {
+    fn summary(&self, stream: &str) -> String {
+        let Self { messages, bytes, missing_fragments, missing_messages, .. } = self;
+        let missing = match (missing_fragments, missing_messages) {
+            (0, 0) => "nothing missing".to_owned(),
+            (fragments, messages) => format!("missing: {fragments} fragments, {messages} messages"),
+        };
+        format!("played \"{stream}\": {messages} messages, {bytes} bytes, {missing}")
+    }
+}
+
+fn of_play(stream: &str, error: &PlayError) -> Failure {
+    match error {
+        PlayError::NameTooLong => Failure::new(Code::Usage, error.to_string()),
+        error => Failure::new(Code::Failed, format!("cannot play \"{stream}\"")).tried(error.to_string()),
+    }
+}

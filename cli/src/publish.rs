@@ -1,0 +1,125 @@
+//! `stratus publish`: sends a live stream into a group.
+
+use std::path::Path;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use stratus::{MulticastConfig, PublishError};
+use stratus_groupspec::Groupspec;
+
+use crate::args::Publish;
+use crate::console::Console;
+use crate::feed::{Feeder, Totals};
+use crate::session::{Entrance, Presence, Session};
+use crate::signals::Signals;
+use crate::source::{self, Format};
+use crate::spec;
+use crate::stop::{Code, Failure, Signal, Stop};
+
+/// Runs `stratus publish …`.
+pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop> {
+    let spec = spec::load(&options.spec)?;
+    check_rights(&spec)?;
+    let input = source::open(&options.input)?;
+    let mut signal = pin!(Signals::listen()?.first());
+    if is_recording(&options.input) && !options.realtime && !options.raw {
+        console.note("the recording goes out as fast as it is read; --realtime paces it");
+    }
+    let mut feeder = Feeder::new(source::read(input, format(options)), None, console);
+    let (session, entrance) =
+        Session::open(&spec, &options.reach, multicast_config(options), console).await?;
+    let result = stream(options, &session, entrance, &mut feeder, signal.as_mut(), console).await;
+    session.close().await;
+    match result {
+        // A live input has no end of its own: being told to stop is how it ends.
+        Err(Stop::Signal(_)) if !is_recording(&options.input) && feeder.totals().messages > 0 => Ok(()),
+        result => result,
+    }
+}
+
+async fn stream(
+    options: &Publish,
+    session: &Session,
+    entrance: Entrance,
+    feeder: &mut Feeder,
+    mut signal: Pin<&mut impl Future<Output = Signal>>,
+    console: Console,
+) -> Result<(), Stop> {
+    let mut entered = pin!(entrance.entered(Presence::Known));
+    tokio::select! {
+        begun = both(feeder.begin(), &mut entered) => begun?,
+        signal = &mut signal => return Err(Stop::Signal(signal)),
+    }
+    let publish = session.group().publish(&options.stream, stratus::Publish::default());
+    let mut publication = publish.await.map_err(|error| of_publish(&options.stream, &error))?;
+    console.note(format_args!("publishing \"{}\"", options.stream));
+    let ended = tokio::select! {
+        result = feeder.run(&mut publication) => result.map_err(Stop::Failed),
+        signal = &mut signal => Err(Stop::Signal(signal)),
+    };
+    // Whatever ended it, viewers are told, and those who lack something get it.
+    let is_drained = publication.end().await.unwrap_or(false);
+    console.note(summary(&options.stream, feeder.totals(), is_drained));
+    ended
+}
+
+/// Waits for both, or for the first failure.
+async fn both(
+    first: impl Future<Output = Result<(), Failure>>,
+    second: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    tokio::try_join!(first, second).map(|_| ())
+}
+
+fn check_rights(spec: &Groupspec) -> Result<(), Failure> {
+    if !spec.capabilities().multicast {
+        return Err(Failure::new(Code::Refused, "this group carries no streams")
+            .hint("make a group without --no-multicast"));
+    }
+    if spec.publish_authority().is_some() && spec.publish_authorization().is_none() {
+        return Err(not_authorized());
+    }
+    Ok(())
+}
+
+fn not_authorized() -> Failure {
+    Failure::new(Code::Refused, "this groupspec does not authorize publishing")
+        .hint("use the first of the two lines that \"stratus group new\" printed")
+}
+
+fn of_publish(stream: &str, error: &PublishError) -> Failure {
+    match error {
+        PublishError::NotAuthorized => not_authorized(),
+        PublishError::NameTooLong => Failure::new(Code::Usage, error.to_string()),
+        error => Failure::new(Code::Failed, format!("cannot publish \"{stream}\"")).tried(error.to_string()),
+    }
+}
+
+fn format(options: &Publish) -> Format {
+    match (options.raw, options.realtime) {
+        (true, _) => Format::Raw,
+        (false, true) => Format::PacedTransport { limit: Duration::MAX },
+        (false, false) => Format::Transport,
+    }
+}
+
+fn multicast_config(options: &Publish) -> MulticastConfig {
+    let default = MulticastConfig::default();
+    MulticastConfig {
+        window_duration: options.window.unwrap_or(default.window_duration),
+        relay_margin_duration: options.relay_margin.unwrap_or(default.relay_margin_duration),
+        push_neighbor_limit: options.push_neighbors.unwrap_or(default.push_neighbor_limit),
+        ..default
+    }
+}
+
+/// Whether the input is a file with an end, and not a pipe or a device.
+fn is_recording(path: &Path) -> bool {
+    path != Path::new("-") && path.metadata().is_ok_and(|metadata| metadata.is_file())
+}
+
+fn summary(stream: &str, totals: Totals, is_drained: bool) -> String {
+    let Totals { messages, bytes, .. } = totals;
+    let ending = if is_drained { "" } else { "; some viewers may lack the end" };
+    format!("published \"{stream}\": {messages} messages, {bytes} bytes{ending}")
+}

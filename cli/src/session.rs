@@ -1,0 +1,159 @@
+//! One group entered over one connection, and what is said while that takes its time.
+
+use std::time::Duration;
+
+use stratus::{BindError, Connection, Event, Events, Group, MulticastConfig, StartError, Way};
+use stratus_groupspec::Groupspec;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::args::Reach;
+use crate::console::Console;
+use crate::spec;
+use crate::stop::{Code, Failure};
+
+/// How long leaving may take: goodbyes that have not arrived by then never do.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A connection that is in one group, or on its way there.
+pub(crate) struct Session {
+    connection: Connection,
+    group: Group,
+}
+
+impl Session {
+    /// Opens the socket and begins to join.
+    pub(crate) async fn open(
+        spec: &Groupspec,
+        reach: &Reach,
+        multicast: MulticastConfig,
+        console: Console,
+    ) -> Result<(Self, Entrance), Failure> {
+        if reach.server.is_empty() && spec.servers().is_empty() && spec.bootstrap_peers().is_empty() {
+            return Err(Failure::new(Code::Usage, "there is no way into the group")
+                .tried("the groupspec names no server and no member")
+                .hint("name a server: --server HOST:PORT"));
+        }
+        let builder = Connection::builder().listen(reach.listen).multicast(multicast);
+        let builder = reach.server.iter().fold(builder, |builder, server| builder.server(server));
+        let builder = reach.max_upload.into_iter().fold(builder, stratus::Builder::max_upload);
+        let connection = builder.start().await.map_err(|error| of_start(&error))?;
+        let group = connection.join(spec).await.map_err(|error| {
+            Failure::new(Code::Failed, "cannot join the group").tried(error.to_string())
+        })?;
+        let events = group.events();
+        let title = spec::title(spec);
+        console.note(format_args!("joining group {title}"));
+        let entrance = Entrance { group: group.clone(), events, title, patience: reach.timeout, console };
+        Ok((Self { connection, group }, entrance))
+    }
+
+    /// The group.
+    pub(crate) fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// Says goodbye and closes the socket.
+    pub(crate) async fn close(self) {
+        // What has not arrived by now never will.
+        let _ = timeout(LEAVE_TIMEOUT, self.connection.close()).await;
+    }
+}
+
+/// What being in the group means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// A member answers, or a server knows us: whoever comes will find us. Enough for a publisher.
+    Known,
+    /// A member answers, or a server says that there is none yet. What a viewer needs.
+    Linked,
+}
+
+/// The way into a group, until it is entered.
+pub(crate) struct Entrance {
+    group: Group,
+    events: Events,
+    title: String,
+    patience: Duration,
+    console: Console,
+}
+
+impl Entrance {
+    /// Waits until the group is entered in the sense of `wanted`, and says how that goes.
+    pub(crate) async fn entered(mut self, wanted: Presence) -> Result<(), Failure> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            if self.group.neighbor_count() > 0 {
+                self.console.note(format_args!("joined group {}", self.title));
+                return Ok(());
+            }
+            match timeout_at(deadline, self.events.recv()).await {
+                Ok(Some(event)) => {
+                    self.tell(&event);
+                    if suffices(&event, wanted) {
+                        return Ok(());
+                    }
+                }
+                Ok(None) => return Err(Failure::new(Code::Failed, "the group was closed")),
+                Err(_) => {
+                    let ways = self.group.ways().await.unwrap_or_default();
+                    return Err(unreachable(&self.title, self.patience, &ways));
+                }
+            }
+        }
+    }
+
+    /// Ends only with the failure to enter; a group that was entered stays so.
+    pub(crate) async fn failed(self, wanted: Presence) -> Failure {
+        match self.entered(wanted).await {
+            Ok(()) => std::future::pending().await,
+            Err(failure) => failure,
+        }
+    }
+
+    fn tell(&self, event: &Event) {
+        let title = &self.title;
+        match event {
+            Event::ServerConnect { server, named: 0 } => {
+                self.console.note(format_args!("joining group {title}: server {server} knows nobody else yet"));
+            }
+            Event::ServerConnect { server, named } => {
+                self.console.note(format_args!("joining group {title}: server {server} names {named}"));
+            }
+            Event::ServerDisconnect { server, why } => {
+                self.console.note(format_args!("joining group {title}: server {server}: {why}"));
+            }
+            event => self.console.detail(event.code()),
+        }
+    }
+}
+
+fn suffices(event: &Event, wanted: Presence) -> bool {
+    match event {
+        Event::NeighborConnect { .. } => true,
+        Event::ServerConnect { named, .. } => *named == 0 || wanted == Presence::Known,
+        _ => false,
+    }
+}
+
+fn unreachable(title: &str, patience: Duration, ways: &[Way]) -> Failure {
+    let tried: Vec<String> = ways.iter().map(ToString::to_string).collect();
+    let patience = humantime::format_duration(patience);
+    Failure::new(Code::Unreachable, format!("no member of group {title} answered within {patience}"))
+        .tried(tried.join(", "))
+        .hint("check that the server runs and UDP gets through; --server names another, --timeout waits longer")
+}
+
+fn of_start(error: &StartError) -> Failure {
+    let StartError::Bind(bind) = error else {
+        return Failure::new(Code::Usage, "cannot start with these settings").tried(error.to_string());
+    };
+    let (address, why) = match bind {
+        BindError::PortInUse { address } => (address, "the port is in use by another program"),
+        BindError::NotPermitted { address } => (address, "the system does not permit it to this user"),
+        BindError::NoSuchAddress { address } => (address, "no interface of this machine has that address"),
+        other => return Failure::new(Code::Failed, "cannot open a udp socket").tried(other.to_string()),
+    };
+    Failure::new(Code::Failed, format!("cannot bind udp port: {address}"))
+        .tried(why)
+        .hint("choose another with --listen; 0.0.0.0:0 takes any that is free")
+}

@@ -27,6 +27,7 @@ pub(crate) struct Link {
     pub(crate) observed: Option<SocketAddr>,
     /// From where it sees us come, as it says.
     pub(crate) sees_us_at: Option<SocketAddr>,
+    pub(crate) pings: Bucket,
     pub(crate) records: Bucket,
     pub(crate) requests: Bucket,
     pub(crate) introductions: Bucket,
@@ -58,6 +59,7 @@ impl Link {
             asked_to_leave_at: None,
             observed: None,
             sees_us_at: None,
+            pings: Bucket::default(),
             records: Bucket::default(),
             requests: Bucket::default(),
             introductions: Bucket::default(),

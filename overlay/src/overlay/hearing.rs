@@ -31,6 +31,9 @@ impl Overlay {
         record: Arc<Record>,
         out: &mut Vec<Output>,
     ) {
+        if !self.admits_record(cx, &from) {
+            return;
+        }
         if record.peer() == from {
             self.hear(cx, record, Duration::ZERO, Some(from), out);
         } else {
@@ -47,10 +50,7 @@ impl Overlay {
         out: &mut Vec<Output>,
     ) {
         for Aged { record, age } in records {
-            let rate = self.config.records;
-            let Some(link) = self.links.get_mut(&from) else { return };
-            if !link.records.take(cx.now, rate) {
-                self.stats.throttled_count += 1;
+            if !self.admits_record(cx, &from) {
                 continue;
             }
             let age = Duration::from_millis(u64::from(age) * 100);
@@ -58,6 +58,14 @@ impl Overlay {
                 return;
             }
         }
+    }
+
+    /// Whether `from` may tell us one more record at this moment.
+    fn admits_record(&mut self, cx: &Cx<'_>, from: &PeerId) -> bool {
+        let rate = self.config.records;
+        let is_admitted = self.links.get_mut(from).is_some_and(|link| link.records.take(cx.now, rate));
+        self.stats.throttled_count += u64::from(!is_admitted);
+        is_admitted
     }
 
     /// Takes a record into account; false if it was forged, so that nothing more is believed of its source.

@@ -7,11 +7,14 @@ use crate::api::{Event, Output};
 use crate::link::Probe;
 use crate::message::Message;
 use crate::places::distance;
+use crate::rendezvous::Rate;
 
 /// How often a probe is sent before its silence counts. Source: spec OV-12.
 const ATTEMPTS: u32 = 3;
 /// How long a ping or pong waits in a queue before it is worth nothing.
 const PING_LIFETIME: Duration = Duration::from_secs(1);
+/// How many pings of one neighbor are answered: it has reason for three in a row.
+const PINGS: Rate = Rate { burst: 16, per_second: 2 };
 /// How many neighbors are told of a silence: those nearest to the silent one, who probably have a link with it
 /// too, and as many by chance.
 const TOLD: usize = 6;
@@ -63,6 +66,10 @@ impl Overlay {
         is_repeated: bool,
         out: &mut Vec<Output>,
     ) {
+        if !self.links.get_mut(&from).is_some_and(|link| link.pings.take(cx.now, PINGS)) {
+            self.stats.throttled_count += 1;
+            return;
+        }
         let how = if is_repeated { Delivery::Control } else { datagram(cx.now) };
         out.push(Output::Send { to: from, message: Message::Pong(nonce), how });
     }

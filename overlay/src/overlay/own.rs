@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Cx, Delivery, PeerId, Wire as _};
+use stratus_core::{Cx, Delivery, PeerId, Time, Wire as _};
 
 use super::{Overlay, timer};
 use crate::api::{Event, Output};
@@ -16,6 +16,8 @@ use crate::record::{Draft, Record};
 const CHANGE_DELAY: Duration = Duration::from_millis(500);
 /// When a record is issued again for the first time, to name introducers.
 const FIRST_RENEWAL: Duration = Duration::from_secs(5);
+/// Time between two issues that neighbors may cause.
+const CALM: Duration = Duration::from_secs(5);
 /// How many neighbors must see us at an address before it is believed.
 const WITNESSES: usize = 2;
 
@@ -25,12 +27,13 @@ pub(super) struct Own {
     record: Arc<Record>,
     addresses: Vec<SocketAddr>,
     servers: Vec<SocketAddr>,
+    issued_at: Time,
     has_started: bool,
 }
 
 impl Own {
     pub(super) fn new(record: Arc<Record>) -> Self {
-        Self { record, addresses: Vec::new(), servers: Vec::new(), has_started: false }
+        Self { record, addresses: Vec::new(), servers: Vec::new(), issued_at: Time::ZERO, has_started: false }
     }
 
     pub(super) fn record(&self) -> &Arc<Record> {
@@ -62,7 +65,7 @@ impl Overlay {
         if is_first {
             self.start(cx);
         }
-        self.issue(self.own.record.sequence().saturating_add(1), out);
+        self.issue(cx, self.own.record.sequence().saturating_add(1), out);
         let period =
             if is_first { FIRST_RENEWAL.min(self.config.renew_period) } else { self.config.renew_period };
         self.timers.set(timer::RENEW, cx.now + cx.rng.jitter(period));
@@ -72,11 +75,12 @@ impl Overlay {
     ///
     /// Source: spec OV-3.
     pub(super) fn outdo(&mut self, cx: &mut Cx<'_>, sequence: u64, out: &mut Vec<Output>) {
-        self.issue(sequence.saturating_add(1), out);
+        self.issue(cx, sequence.saturating_add(1), out);
         self.timers.set(timer::RENEW, cx.now + cx.rng.jitter(self.config.renew_period));
     }
 
-    fn issue(&mut self, sequence: u64, out: &mut Vec<Output>) {
+    fn issue(&mut self, cx: &Cx<'_>, sequence: u64, out: &mut Vec<Output>) {
+        self.own.issued_at = cx.now;
         let draft = Draft {
             sequence,
             addresses: self.all_addresses(),
@@ -122,7 +126,8 @@ impl Overlay {
         let is_news =
             !record.addresses().contains(&address) && record.addresses().len() < Record::MAX_ADDRESSES;
         if is_news && self.all_addresses().contains(&address) {
-            self.timers.set_sooner(timer::RENEW, cx.now + CHANGE_DELAY);
+            let calm = self.own.issued_at + CALM;
+            self.timers.set_sooner(timer::RENEW, calm.max(cx.now + CHANGE_DELAY));
         }
     }
 

@@ -1,14 +1,13 @@
 use std::time::Duration;
 
-use stratus_core::{Cx, Delivery, PeerId, Time};
+use stratus_core::{Cx, PeerId, Time};
 
 use super::{Overlay, timer};
-use crate::api::{Event, Output};
-use crate::best::{BestList, Choice, RING_EACH_SIDE, Reason, View};
+use crate::api::Output;
+use crate::best::{BestList, Choice, Reason, View};
 use crate::dials::{Dial, Purpose, Stage};
 use crate::link::Link;
-use crate::message::Message;
-use crate::places::{Place, clockwise, counterclockwise, distance};
+use crate::places::{Place, distance};
 
 /// How fast to gossip: quickly while the best list changes, then ever more slowly.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +29,7 @@ impl Pace {
     }
 }
 
-/// Whom to be linked with, and links that come and go. Source: spec OV-7, OV-11.
+/// Whom to be linked with, and dialling them. Source: spec OV-7, OV-11.
 impl Overlay {
     /// Makes the best list anew, and dials those in it to whom there is no link.
     pub(super) fn sort(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
@@ -191,116 +190,6 @@ impl Overlay {
         self.timers.set_sooner(timer::DIALS, cx.now + self.config.dial_timeout);
         out.push(Output::Connect(peer));
         true
-    }
-
-    /// A link is up.
-    pub(super) fn connected(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
-        if self.links.contains_key(&peer) {
-            // The host replaced a link whose end it did not notice.
-            self.disconnected(cx, peer, out);
-        }
-        let dial = self.dials.take(&peer);
-        let place = self.place_of(&peer);
-        let is_unwelcome = self.has_left || peer == self.identity.peer() || self.troubles.bans(place, cx.now);
-        if is_unwelcome {
-            out.push(Output::Disconnect(peer));
-            return;
-        }
-        let purpose = dial.map(|dial| dial.purpose);
-        if !self.has_room_for(cx, &peer, purpose, out) {
-            self.refer(cx, peer, out);
-            out.push(Output::Disconnect(peer));
-            return;
-        }
-        self.welcome(cx, peer, purpose, out);
-    }
-
-    fn welcome(&mut self, cx: &mut Cx<'_>, peer: PeerId, purpose: Option<Purpose>, out: &mut Vec<Output>) {
-        let place = self.place_of(&peer);
-        if self.troubles.forgive(place) || self.links.is_empty() {
-            // One that was thought dead is back, or nobody answered and now somebody does: it was the network.
-            self.troubles.forgive_all();
-        }
-        let mut link = Link::new(peer, self.ring.address(&peer), cx.now);
-        let address = link.address;
-        link.added_until = (purpose == Some(Purpose::Added)).then(|| cx.now + self.config.added_for);
-        self.links.insert(peer, link);
-        out.push(Output::Event(Event::NeighborConnect { peer, address }));
-        self.update_coverage(out);
-        let hello = Message::Hello(self.own.record().clone());
-        out.push(Output::Send { to: peer, message: hello, how: Delivery::Control });
-        self.ping(cx, peer, out);
-        if purpose.is_some_and(|purpose| purpose != Purpose::Courtesy) {
-            self.start_exchange(cx, peer, out);
-        }
-        self.timers.set_sooner(timer::PROBE, cx.now + cx.rng.jitter(self.config.probe_period));
-        if self.timers.get(timer::GOSSIP).is_none() {
-            self.timers.set(timer::GOSSIP, cx.now + cx.rng.jitter(self.config.hurried_interval));
-        }
-        self.sort_soon(cx);
-    }
-
-    /// The link is gone.
-    pub(super) fn disconnected(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
-        let Some(link) = self.links.remove(&peer) else { return };
-        self.introducer.forget(&peer);
-        out.push(Output::Event(Event::NeighborDisconnect { peer, address: link.address }));
-        if self.has_left {
-            return;
-        }
-        self.update_coverage(out);
-        let was_expected = link.is_closing || link.asked_to_leave_at.is_some();
-        if !was_expected {
-            self.note_death(cx, out);
-        }
-        if self.links.is_empty() {
-            self.timers.clear(timer::PROBE);
-            self.timers.clear(timer::GOSSIP);
-            self.timers.clear(timer::SILENCE);
-        }
-        self.ask_others_than(cx, peer, out);
-        self.sort_soon(cx);
-    }
-
-    /// Whether one more link may be had; if it is one that we want and others chose too many, one of those goes.
-    ///
-    /// Links that others chose never take more than `incoming_links`: the rest is for our own choice, so that
-    /// nobody can surround us by dialling. Source: spec OV-11.
-    fn has_room_for(
-        &mut self,
-        cx: &mut Cx<'_>,
-        peer: &PeerId,
-        purpose: Option<Purpose>,
-        out: &mut Vec<Output>,
-    ) -> bool {
-        let is_ours = matches!(purpose, Some(Purpose::Wanted | Purpose::Added | Purpose::Memory));
-        let place = self.place_of(peer);
-        let is_chosen = is_ours || self.best.contains(place) || self.pins.contains(peer);
-        let unchosen: Vec<(Time, PeerId)> = self
-            .open_links()
-            .filter(|link| !self.is_chosen(link, cx.now))
-            .map(|link| (link.since, link.peer))
-            .collect();
-        let is_full = self.links.len() >= self.config.links;
-        if !is_full && (is_chosen || unchosen.len() < self.config.incoming_links) {
-            return true;
-        }
-        let newest = unchosen.into_iter().max();
-        let Some((_, newest)) = newest.filter(|_| is_chosen || self.is_ring_near(place)) else {
-            return false;
-        };
-        self.dismiss(cx, newest, out);
-        true
-    }
-
-    /// Whether a member at `place` would be one of our ring neighbors.
-    fn is_ring_near(&self, place: Place) -> bool {
-        let me = self.me();
-        let known = self.heard.places();
-        let up = clockwise(known, me).nth(RING_EACH_SIDE - 1);
-        let down = counterclockwise(known, me).nth(RING_EACH_SIDE - 1);
-        up.is_none_or(|up| place.wrapping_sub(me) <= up.wrapping_sub(me))
-            || down.is_none_or(|down| me.wrapping_sub(place) <= me.wrapping_sub(down))
     }
 
     /// The owner wants a link with this member.

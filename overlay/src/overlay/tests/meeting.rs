@@ -131,7 +131,7 @@ fn an_address_that_two_neighbors_see_goes_into_the_record() {
     net.run_for(seconds(2));
     assert_eq!(record_of(&net, 1).addresses(), [], "one neighbor may lie");
     net.command(peer(3), Command::Observed { peer: peer(1), address: public });
-    net.run_for(seconds(2));
+    net.run_for(seconds(8));
     assert_eq!(record_of(&net, 1).addresses(), [public]);
     assert_eq!(net.machine(&peer(4)).candidates(&peer(1)), [public], "neighbors hear of it");
 }

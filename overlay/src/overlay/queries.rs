@@ -1,0 +1,128 @@
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use stratus_core::{GroupAddress, PeerId, RingArc};
+
+use super::Overlay;
+use crate::api::{Neighbor, Stats};
+use crate::best::{BestList, Reason};
+use crate::dials::Stage;
+use crate::estimate;
+use crate::link::Link;
+use crate::record::Record;
+use crate::rendezvous::MAX_CANDIDATES;
+
+/// What the owner may look at.
+impl Overlay {
+    /// Everybody we have a link with, by peer id.
+    pub fn neighbors(&self) -> Vec<Neighbor> {
+        let neighbor = |link: &Link| Neighbor {
+            peer: link.peer,
+            address: link.address,
+            rtt: link.rtt,
+            reason: self.reason(link),
+        };
+        self.open_links().map(neighbor).collect()
+    }
+
+    /// How many they are.
+    pub fn neighbor_count(&self) -> usize {
+        self.open_links().count()
+    }
+
+    /// How many members the group has, ourselves included, as far as can be told from here.
+    pub fn estimated_member_count(&self) -> u64 {
+        estimate::members(self.me(), self.heard.places())
+    }
+
+    /// The stretch of the ring that we answer for.
+    pub fn coverage(&self) -> RingArc {
+        self.coverage
+    }
+
+    /// Our place on the ring.
+    pub fn address(&self) -> GroupAddress {
+        self.address
+    }
+
+    /// What we say of ourselves.
+    pub fn own_record(&self) -> &Record {
+        self.own.record()
+    }
+
+    /// Where `peer` may be met, best first; empty if nothing is known.
+    pub fn candidates(&self, peer: &PeerId) -> Vec<SocketAddr> {
+        let place = self.place_of(peer);
+        let introduced = self.dials.get(peer).map(|dial| dial.candidates.as_slice()).unwrap_or_default();
+        let heard = self.heard.get(place).map(|entry| entry.addresses()).unwrap_or_default();
+        let remembered = self.memory.record(place).map(|record| record.addresses()).unwrap_or_default();
+        let mut candidates = Vec::new();
+        for address in introduced.iter().chain(heard).chain(remembered) {
+            if candidates.len() < MAX_CANDIDATES && !candidates.contains(address) {
+                candidates.push(*address);
+            }
+        }
+        candidates
+    }
+
+    /// Whether the member is in the heard list.
+    pub fn has_heard_of(&self, peer: &PeerId) -> bool {
+        self.heard.get(self.place_of(peer)).is_some_and(|entry| entry.record().peer() == *peer)
+    }
+
+    /// The present best list.
+    pub fn best(&self) -> &BestList {
+        &self.best
+    }
+
+    /// Counts.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            heard_now: self.heard.len(),
+            remembered_now: self.memory.len(),
+            troubles_now: self.troubles.len(),
+            best_now: self.best.len(),
+            ..self.stats
+        }
+    }
+
+    /// Whether anything but what may be remembered of the absent names `peer`: law 5 asks.
+    pub fn mentions(&self, peer: &PeerId) -> bool {
+        self.links.contains_key(peer) || self.dials.iter().any(|dial| dial.stage == Stage::Asking(*peer))
+    }
+
+    /// Sizes of what strangers could grow, each with its limit: law 4 asks.
+    pub fn sizes(&self) -> Vec<(&'static str, usize, usize)> {
+        vec![
+            ("heard", self.heard.len(), self.config.heard),
+            ("memory", self.memory.len(), self.config.remembered),
+            ("troubles", self.troubles.len(), self.config.troubles),
+            ("hints", self.hints.len(), self.config.hints),
+            ("pins", self.pins.len(), self.config.pins),
+            ("links", self.links.len(), self.config.links),
+            ("dials", self.dials.len(), self.config.dials),
+        ]
+    }
+
+    /// A line for each neighbor, in ring order from our own place.
+    pub fn neighbors_table(&self) -> String {
+        let mut neighbors = self.neighbors();
+        neighbors.sort_by_key(|neighbor| self.address.clockwise_to(&neighbor.address));
+        let mut table = format!("{:10} {:18} {:>9} {}\n", "peer", "place", "rtt", "why");
+        for neighbor in neighbors {
+            let peer = &neighbor.peer.to_string()[..8];
+            let rtt = neighbor.rtt.map_or("-".to_owned(), |rtt| format!("{:.1} ms", rtt.as_secs_f64() * 1e3));
+            let place = format!("{:?}", neighbor.address);
+            writeln!(table, "{peer:10} {place:18} {rtt:>9} {}", neighbor.reason).expect("a String takes all");
+        }
+        table
+    }
+
+    /// Why there is this link.
+    fn reason(&self, link: &Link) -> Reason {
+        let chosen = self.best.reason(link.place);
+        let pinned = self.pins.contains(&link.peer).then_some(Reason::Pinned);
+        let added = link.added_until.map(|_| Reason::Added);
+        chosen.or(pinned).or(added).unwrap_or(Reason::Incoming)
+    }
+}

@@ -43,6 +43,8 @@ pub(crate) struct Shared {
 pub(crate) struct Ended {
     pub(crate) sent_bytes: AtomicU64,
     pub(crate) received_bytes: AtomicU64,
+    pub(crate) sent_datagrams: AtomicU64,
+    pub(crate) received_datagrams: AtomicU64,
     pub(crate) unknown_datagrams: AtomicU64,
 }
 
@@ -253,6 +255,8 @@ impl Shared {
         let stats = connection.quic.stats();
         self.ended.sent_bytes.fetch_add(stats.udp_tx.bytes, Ordering::Relaxed);
         self.ended.received_bytes.fetch_add(stats.udp_rx.bytes, Ordering::Relaxed);
+        self.ended.sent_datagrams.fetch_add(stats.udp_tx.datagrams, Ordering::Relaxed);
+        self.ended.received_datagrams.fetch_add(stats.udp_rx.datagrams, Ordering::Relaxed);
         self.ended.unknown_datagrams.fetch_add(connection.unknown_datagrams(), Ordering::Relaxed);
     }
 }

@@ -26,7 +26,9 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 async fn main() -> Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "loss  Mbit/s   cubic                 bbr                   live")?;
-    for (loss_per_mille, kilobits) in [(0, 2_500), (10, 600), (10, 2_500), (50, 600), (50, 2_500), (100, 2_500)] {
+    for (loss_per_mille, kilobits) in
+        [(0, 2_500), (10, 600), (10, 2_500), (50, 600), (50, 2_500), (100, 2_500)]
+    {
         let measure = |congestion| tokio::spawn(measure(congestion, loss_per_mille, kilobits));
         let (cubic, bbr, live) =
             (measure(Congestion::Cubic), measure(Congestion::Bbr), measure(Congestion::Live));
@@ -57,7 +59,12 @@ async fn measure(congestion: Congestion, loss_per_mille: u32, kilobits: u32) -> 
     Ok(format!("{delivered:>5.1}% {:>5} {:>5} ms", median.as_millis(), p99.as_millis()))
 }
 
-fn join(seed: u8, congestion: Congestion, path: Conditions, keys: &GroupKeys) -> Result<(Endpoint, GroupPort)> {
+fn join(
+    seed: u8,
+    congestion: Congestion,
+    path: Conditions,
+    keys: &GroupKeys,
+) -> Result<(Endpoint, GroupPort)> {
     let config = Config { congestion, ..Config::listen_on((Ipv4Addr::LOCALHOST, 0).into()) };
     let path = Conditions { seed: u64::from(seed), ..path };
     let endpoint = Endpoint::bind_over(config, &Identity::from_seed([seed; 32]), path)?;
@@ -77,7 +84,8 @@ async fn first_link(port: &mut GroupPort) -> Option<Link> {
 /// Sends runs of full fragments that carry the moment of sending.
 async fn send(port: &GroupPort, link: &Link, kilobits: u32, start: Instant) -> u32 {
     let run_bits = f64::from(RUN) * FRAGMENT_BYTES as f64 * 8.0;
-    let mut clock = tokio::time::interval(Duration::from_secs_f64(run_bits / (f64::from(kilobits) * 1_000.0)));
+    let mut clock =
+        tokio::time::interval(Duration::from_secs_f64(run_bits / (f64::from(kilobits) * 1_000.0)));
     let mut sent = 0;
     while start.elapsed() < LENGTH {
         clock.tick().await;

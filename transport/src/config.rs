@@ -15,6 +15,9 @@ pub struct Config {
     /// Peer connections at once, both directions. Each costs up to about 3 MiB when it is abused, 40 KiB idle.
     /// Default 512.
     pub max_connections: usize,
+    /// Connections of those who dialled us and have proven no group yet, out of `max_connections`. Fewer leave
+    /// more room for our own dials under attack, and make a crowd of newcomers try again. Default 128.
+    pub max_strangers: usize,
     /// Connections to the rendezvous service at once, when this endpoint serves one. Default 8,192.
     pub max_service_connections: usize,
     /// Groups joined at once. Proofs are tried against each, so it bounds work per stranger. Default 64.
@@ -98,6 +101,7 @@ impl Default for Config {
             listen: (Ipv4Addr::UNSPECIFIED, 0).into(),
             max_upload: None,
             max_connections: 512,
+            max_strangers: 128,
             max_service_connections: 8_192,
             max_groups: 64,
             max_handshakes: 128,
@@ -152,6 +156,7 @@ impl Config {
             (self.live_queue_bytes >= 16 << 10, "live_queue_bytes must be at least 16 KiB"),
             (self.inbound_events >= 16 && self.control_queue_frames >= 16, "queues must hold at least 16"),
             (self.attempts_at_once > 0 && self.max_candidates > 0, "a dial needs at least one attempt"),
+            (self.max_strangers > 0, "max_strangers must be at least 1"),
             (self.max_groups > 0 && self.max_connections > 0, "at least one group and one connection"),
             (self.service_frames_per_second > 0, "service_frames_per_second must be at least 1"),
         ];

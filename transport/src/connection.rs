@@ -157,7 +157,11 @@ impl Connection {
         self.wake.notify_one();
     }
 
+    /// From here on nothing more is sent for the group; what is queued still goes.
     pub(crate) fn wish_leave(&self, tag: u32) {
+        if let Some(attached) = self.attached(tag) {
+            attached.is_up.store(false, Ordering::Relaxed);
+        }
         lock(&self.wishes).insert(tag, Wish::Leave);
         self.wake.notify_one();
     }
@@ -168,6 +172,11 @@ impl Connection {
 
     pub(crate) fn attached(&self, tag: u32) -> Option<Attached> {
         self.inbox().attached.iter().find(|attached| attached.group.tag() == tag).cloned()
+    }
+
+    /// Whether the group is proven here and stays so.
+    pub(crate) fn is_up(&self, tag: u32) -> bool {
+        self.attached(tag).is_some_and(|attached| attached.is_up.load(Ordering::Relaxed))
     }
 
     pub(crate) fn attached_tags(&self) -> Vec<u32> {

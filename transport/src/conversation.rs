@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use quinn::{ConnectionError, RecvStream, SendStream};
 use stratus_core::{PeerId, Wire};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -47,6 +47,8 @@ struct Conversation {
     refused: u32,
     /// Since when no group is proven here.
     quiet_since: Instant,
+    /// Its place among those who have proven nothing yet.
+    stranger: Option<OwnedSemaphorePermit>,
 }
 
 /// A claim of ours that awaits its answer.
@@ -82,11 +84,15 @@ pub(crate) async fn receive(shared: Arc<Shared>, quic: quinn::Connection, peer: 
     let Some((connection, frames)) = Connection::new(&shared, quic.clone(), peer) else {
         return quic.close(CloseCode::Busy.into(), b"");
     };
+    let Ok(stranger) = shared.stranger_permits.clone().try_acquire_owned() else {
+        return connection.close(CloseCode::Busy);
+    };
     let patience = shared.config.proof_timeout;
     let Ok(Ok((send, recv))) = timeout(patience, quic.accept_bi()).await else {
         return connection.close(CloseCode::NoGroup);
     };
     let mut conversation = Conversation::new(shared, connection, recv);
+    conversation.stranger = Some(stranger);
     let Ok(Ok(Some(frame))) = timeout(patience, conversation.reader.next()).await else {
         return conversation.connection.close(CloseCode::NoGroup);
     };
@@ -108,7 +114,17 @@ impl Conversation {
         let reader = FrameReader::new(recv, shared.config.control_frame_bytes);
         let claims = BTreeMap::new();
         let quiet_since = Instant::now();
-        Self { shared, connection, reader, is_current: false, claims, next_claim: 0, refused: 0, quiet_since }
+        Self {
+            shared,
+            connection,
+            reader,
+            is_current: false,
+            claims,
+            next_claim: 0,
+            refused: 0,
+            quiet_since,
+            stranger: None,
+        }
     }
 
     fn spawn_writer(&self, send: SendStream, frames: mpsc::Receiver<Outgoing>) -> JoinHandle<()> {
@@ -342,6 +358,7 @@ impl Conversation {
 
     async fn attach(&mut self, group: Arc<GroupState>) -> Result<(), Ending> {
         let (peer, tag) = (self.connection.peer, group.tag());
+        self.stranger = None;
         self.shared.attached(&group, peer);
         if self.connection.attached(tag).is_some() {
             return Ok(());
@@ -428,6 +445,15 @@ impl Conversation {
             (Ending::Lost, Some(error)) => DialError::of_connection(&error),
             _ => DialError::Closed,
         }
+    }
+}
+
+impl Drop for Conversation {
+    /// However the task ended, even by a panic, nobody waits for it.
+    fn drop(&mut self) {
+        self.shared.release(&self.connection);
+        self.connection.close(CloseCode::Done);
+        self.connection.bury();
     }
 }
 

@@ -131,6 +131,7 @@ impl Endpoint {
         let shared = Arc::new(Shared {
             me,
             permits: Arc::new(Semaphore::new(config.max_connections)),
+            stranger_permits: Arc::new(Semaphore::new(config.max_strangers)),
             service: Service::new(config.max_service_connections),
             config,
             quic: quic.clone(),

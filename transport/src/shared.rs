@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) transport: Arc<TransportConfig>,
     pub(crate) budget: Option<Arc<Budget>>,
     pub(crate) permits: Arc<Semaphore>,
+    /// Places for those who came and have proven nothing yet.
+    pub(crate) stranger_permits: Arc<Semaphore>,
     pub(crate) shutdown: watch::Sender<bool>,
     pub(crate) service: Service,
     /// Random per bind: tells one life of a peer from the next.
@@ -98,7 +100,7 @@ impl Shared {
         let mut peers = lock(&self.peers);
         let dial_count = peers.dial_count();
         let slot = peers.slot(peer);
-        if slot.current.as_ref().is_some_and(|current| current.attached(group.tag()).is_some()) {
+        if slot.current.as_ref().is_some_and(|current| current.is_up(group.tag())) {
             return;
         }
         slot.wanted.insert(group.tag(), Want { addresses: addresses.clone(), is_retried: false });

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::BindError;
+use crate::connection::CloseCode;
 use crate::testing::Conditions;
 
 /// Both dial at the same time; each must see one `Up` and nothing else.
@@ -107,6 +108,30 @@ async fn a_goodbye_sent_just_before_disconnecting_arrives() {
     b.dial(&a);
     assert_eq!((a.next().await, b.next().await), (Seen::Up(b_peer), Seen::Up(a_peer)));
     assert_eq!((a.rest().await, b.rest().await), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_dial_right_after_a_disconnect_is_not_lost() {
+    let (mut a, mut b) = pair(1).await;
+    let (a_peer, b_peer) = (a.peer(), b.peer());
+    a.port.disconnect(b_peer);
+    a.dial(&b);
+    assert_eq!((a.next().await, a.next().await), (Seen::Down(b_peer), Seen::Up(b_peer)));
+    assert_eq!((b.next().await, b.next().await), (Seen::Down(a_peer), Seen::Up(a_peer)));
+    a.send(b_peer, b"again");
+    assert_eq!(b.next().await, Seen::Control(a_peer, Bytes::from_static(b"again")));
+}
+
+#[tokio::test]
+async fn strangers_leave_room_for_our_own_dials() {
+    let mut a = Member::with(Config { max_connections: 2, max_strangers: 1, ..config() }, 1, 1);
+    let stranger = super::raw::Raw::greeted(7, &a.endpoint).await;
+    let turned_away = super::raw::Raw::new(8, &a.endpoint).await;
+    assert!(turned_away.is_closed_with(CloseCode::Busy).await);
+    let b = Member::new(2, 1);
+    a.dial(&b);
+    assert_eq!(a.next().await, Seen::Up(b.peer()));
+    drop(stranger);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use stratus_core::{DecodeError, Reader, Wire, Writer};
 use stratus_multicast as multicast;
 use stratus_overlay as overlay;
 
-/// A message of one of the layers.
+/// A message of one of the layers. Source: spec OV-26.
 ///
 /// ```text
 /// 1 | overlay message

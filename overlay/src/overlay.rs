@@ -226,6 +226,7 @@ impl Overlay {
         self.timers.set(timer::AGE, cx.now + cx.rng.jitter(self.config.age_limit / 16));
     }
 
+    /// Nothing more is heard of a member, said to it or expected of it. Source: spec OV-23.
     fn ban(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         let (place, duration) = (self.place_of(&peer), self.config.ban_for);
         self.troubles.note(place, Trouble::Banned, cx.now, duration, duration);

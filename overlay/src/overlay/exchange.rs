@@ -152,7 +152,7 @@ impl Overlay {
         records
     }
 
-    /// Whether `from` may ask something of us at this moment.
+    /// Whether `from` may ask something of us at this moment. Source: spec OV-22.
     pub(super) fn admits_request(&mut self, cx: &Cx<'_>, from: &PeerId) -> bool {
         let rate = self.config.requests;
         let is_admitted = self.links.get_mut(from).is_some_and(|link| link.requests.take(cx.now, rate));

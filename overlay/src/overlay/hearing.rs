@@ -23,7 +23,7 @@ impl Overlay {
         }
     }
 
-    /// A neighbor says who it is.
+    /// A neighbor says who it is. Source: spec OV-23.
     pub(super) fn hello(
         &mut self,
         cx: &mut Cx<'_>,
@@ -60,7 +60,7 @@ impl Overlay {
         }
     }
 
-    /// Whether `from` may tell us one more record at this moment.
+    /// Whether `from` may tell us one more record at this moment. Source: spec OV-22.
     fn admits_record(&mut self, cx: &Cx<'_>, from: &PeerId) -> bool {
         let rate = self.config.records;
         let is_admitted = self.links.get_mut(from).is_some_and(|link| link.records.take(cx.now, rate));

@@ -95,7 +95,7 @@ impl Overlay {
         }
     }
 
-    /// What the host says, and what at least two neighbors see.
+    /// What the host says, and what at least two neighbors see. Source: spec OV-20.
     fn all_addresses(&self) -> Vec<SocketAddr> {
         let mut addresses = self.own.addresses.clone();
         let mut seen: Vec<SocketAddr> = self.open_links().filter_map(|link| link.sees_us_at).collect();

@@ -44,7 +44,7 @@ impl Overlay {
         }
     }
 
-    /// A neighbor ends the link.
+    /// A neighbor ends the link. Source: spec OV-21.
     pub(super) fn goodbye(&mut self, cx: &mut Cx<'_>, from: PeerId, why: Farewell, out: &mut Vec<Output>) {
         let place = self.place_of(&from);
         let longest = self.config.age_limit;
@@ -72,6 +72,7 @@ impl Overlay {
     }
 
     /// Says that there is no room, and who else there is: a crowd that comes to one member spreads by itself.
+    /// Source: spec OV-11.
     pub(super) fn refer(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         self.stats.full_count += 1;
         let others = self.records_for(cx, peer);
@@ -92,7 +93,7 @@ impl Overlay {
         }
     }
 
-    /// Says goodbye to everybody, and does nothing more.
+    /// Says goodbye to everybody, and does nothing more. Source: spec OV-21.
     pub(super) fn leave(&mut self, out: &mut Vec<Output>) {
         let neighbors: Vec<PeerId> = self.open_links().map(|link| link.peer).collect();
         for to in neighbors {

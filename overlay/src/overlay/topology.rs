@@ -192,7 +192,7 @@ impl Overlay {
         true
     }
 
-    /// The owner wants a link with this member.
+    /// The owner wants a link with this member. Source: spec OV-15.
     pub(super) fn add_neighbor(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         let until = cx.now + self.config.added_for;
         match self.links.get_mut(&peer) {
@@ -203,7 +203,7 @@ impl Overlay {
         }
     }
 
-    /// The owner knows of a member.
+    /// The owner knows of a member, by its id alone. Source: spec OV-15.
     pub(super) fn add_hint(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
         let is_known = peer == self.identity.peer() || self.has_heard_of(&peer) || self.hints.contains(&peer);
         if is_known || self.troubles.bans(self.place_of(&peer), cx.now) {
@@ -216,7 +216,7 @@ impl Overlay {
         self.sort_soon(cx);
     }
 
-    /// Another layer needs this link.
+    /// Another layer needs this link. Source: spec OV-15.
     pub(super) fn pin(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
         let is_possible = peer != self.identity.peer() && !self.troubles.bans(self.place_of(&peer), cx.now);
         if is_possible && self.pins.len() < self.config.pins && self.pins.insert(peer) {

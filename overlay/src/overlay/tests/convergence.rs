@@ -2,6 +2,7 @@ use super::*;
 
 #[test]
 fn a_small_group_forms_in_less_than_a_second() {
+    // spec OV-10
     for count in [2, 5, 16, 50] {
         let mut net = group(1, count, NetConfig::with_latency(Duration::from_millis(5)));
         let took = time_until(&mut net, seconds(1), is_exact);
@@ -33,6 +34,7 @@ fn fifty_whom_a_server_names_to_each_other_form_with_few_dials() {
 
 #[test]
 fn a_crowd_that_comes_to_one_member_spreads() {
+    // spec OV-11
     // More than one member may have; those turned away are told of others.
     let mut net = group(1, 300, NetConfig::default());
     let took = time_until(&mut net, seconds(20), is_exact);
@@ -42,7 +44,7 @@ fn a_crowd_that_comes_to_one_member_spreads() {
 
 #[test]
 fn a_line_of_a_thousand_becomes_a_ring_that_knows_its_size() {
-    // RG-4; a round is an exchange of everybody at most, so at least `hurried_interval` of 1 s
+    // spec OV-10, RG-4; a round is an exchange of everybody at most, so at least `hurried_interval` of 1 s
     let mut net = strangers(1, 1_000, NetConfig::default(), overlay);
     for number in 2..=1_000 {
         bootstrap(&mut net, number, [number - 1]);

@@ -89,6 +89,7 @@ fn the_last_link_is_never_given_up() {
 
 #[test]
 fn a_pinned_link_stays_until_it_is_unpinned() {
+    // spec OV-15
     let policy = |number| if number < 3 { nobody } else { everybody as fn(&View<'_>) -> BestList };
     let mut net = strangers(1, 4, even(), |number| with_policy(number, policy(number)));
     for (from, to) in [(1, 3), (2, 4)] {
@@ -106,7 +107,7 @@ fn a_pinned_link_stays_until_it_is_unpinned() {
 
 #[test]
 fn an_added_neighbor_is_dialed_at_once_and_may_go_later() {
-    // RG-20
+    // spec OV-15, RG-20
     let policy = |number| if number < 3 { nobody } else { everybody as fn(&View<'_>) -> BestList };
     let mut net = strangers(1, 4, even(), |number| with_policy(number, policy(number)));
     for (from, to) in [(1, 3), (2, 4)] {
@@ -124,7 +125,7 @@ fn an_added_neighbor_is_dialed_at_once_and_may_go_later() {
 
 #[test]
 fn a_hint_is_dialed_only_if_the_sort_wants_it() {
-    // RG-20
+    // spec OV-15, RG-20
     for (policy, expected) in [(nobody as fn(&View<'_>) -> BestList, false), (everybody, true)] {
         let mut net = strangers(1, 2, even(), |number| with_policy(number, policy));
         net.command(peer(1), Command::AddMemberHint(peer(2)));
@@ -135,7 +136,7 @@ fn a_hint_is_dialed_only_if_the_sort_wants_it() {
 
 #[test]
 fn another_sort_gives_another_topology_with_no_other_change() {
-    // RG-6
+    // spec OV-7, RG-6
     let mut net = strangers(1, 30, NetConfig::default(), |number| with_policy(number, ring_alone));
     for number in 2..=30 {
         bootstrap(&mut net, number, [number - 1]);
@@ -174,6 +175,7 @@ fn events_come_in_order() {
 
 #[test]
 fn a_leaver_is_gone_at_once_and_not_heard_of_again() {
+    // spec OV-21
     let mut net = group(1, 12, even());
     net.run_for(seconds(5));
     net.command(peer(3), Command::Leave);
@@ -212,6 +214,7 @@ fn others_choices_fill_half_of_the_links_at_most_and_never_displace_ours() {
 
 #[test]
 fn a_banned_member_stays_out() {
+    // spec OV-23
     let mut net = group(1, 8, even());
     net.run_for(seconds(3));
     net.command(peer(1), Command::Ban(peer(5)));

@@ -46,6 +46,7 @@ fn who_cannot_dial_directly_is_introduced_by_a_neighbor_and_both_dial() {
 
 #[test]
 fn who_cannot_be_met_at_all_is_left_alone_for_a_while_and_the_rest_goes_on() {
+    // spec OV-13, OV-19
     let mut net = behind_walls();
     net.run_for(seconds(30));
     let stats = net.machine(&peer(1)).stats();

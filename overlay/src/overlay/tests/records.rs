@@ -51,6 +51,7 @@ fn a_forged_record_is_not_kept_and_its_bringer_is_blamed() {
 
 #[test]
 fn a_hello_in_anothers_name_is_blamed() {
+    // spec OV-23
     let mut net = pair();
     tell(&mut net, &Message::Hello(record(50, 3, GROUP)));
     assert_eq!(misdeeds(&net), ["hello with another's record"]);
@@ -120,7 +121,7 @@ fn a_member_that_restarts_under_its_key_is_heard_of_again() {
 
 #[test]
 fn a_flood_of_good_records_is_throttled_and_bounded() {
-    // spec OV-5
+    // spec OV-5, OV-22
     let mut net = pair();
     let before = net.machine(&peer(1)).stats().verify_count;
     for number in 0..50 {

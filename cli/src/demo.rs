@@ -53,7 +53,8 @@ async fn show(options: &Demo, console: Console) -> Result<Summary, Failure> {
     let server = Server::start(ServerConfig::listen_on(local())).await.map_err(failed("start the server"))?;
     console.note(format_args!("server on udp {}", server.local_addr()));
     let spec = specification()?;
-    let (publisher, viewers, arrivals) = assemble(options.viewers, &spec, server.local_addr(), console).await?;
+    let (publisher, viewers, arrivals) =
+        assemble(options.viewers, &spec, server.local_addr(), console).await?;
     let mut playing = JoinSet::new();
     for viewer in viewers {
         playing.spawn(viewer.run());

@@ -124,11 +124,7 @@ impl Feeder {
         }
     }
 
-    async fn write(
-        &mut self,
-        pieces: Vec<ts::Piece>,
-        publication: &mut Publication,
-    ) -> Result<(), Failure> {
+    async fn write(&mut self, pieces: Vec<ts::Piece>, publication: &mut Publication) -> Result<(), Failure> {
         for piece in pieces {
             if piece.starts {
                 self.totals.messages += 1;
@@ -168,8 +164,7 @@ impl From<ts::Piece> for Piece {
             ts::Content::Audio => Kind::Audio,
             ts::Content::Data => Kind::Data,
         };
-        let flags =
-            PieceFlags { is_start: piece.starts, is_end: piece.ends, is_key: piece.is_key, kind };
+        let flags = PieceFlags { is_start: piece.starts, is_end: piece.ends, is_key: piece.is_key, kind };
         // After a unit the source pauses, or the next unit begins a run of its own.
         Self { payload: piece.payload, flags, flush: piece.ends }
     }

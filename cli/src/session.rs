@@ -37,9 +37,10 @@ impl Session {
         let builder = reach.server.iter().fold(builder, |builder, server| builder.server(server));
         let builder = reach.max_upload.into_iter().fold(builder, stratus::Builder::max_upload);
         let connection = builder.start().await.map_err(|error| of_start(&error))?;
-        let group = connection.join(spec).await.map_err(|error| {
-            Failure::new(Code::Failed, "cannot join the group").tried(error.to_string())
-        })?;
+        let group = connection
+            .join(spec)
+            .await
+            .map_err(|error| Failure::new(Code::Failed, "cannot join the group").tried(error.to_string()))?;
         let events = group.events();
         let title = spec::title(spec);
         console.note(format_args!("joining group {title}"));
@@ -114,7 +115,8 @@ impl Entrance {
         let title = &self.title;
         match event {
             Event::ServerConnect { server, named: 0 } => {
-                self.console.note(format_args!("joining group {title}: server {server} knows nobody else yet"));
+                self.console
+                    .note(format_args!("joining group {title}: server {server} knows nobody else yet"));
             }
             Event::ServerConnect { server, named } => {
                 self.console.note(format_args!("joining group {title}: server {server} names {named}"));
@@ -140,7 +142,9 @@ fn unreachable(title: &str, patience: Duration, ways: &[Way]) -> Failure {
     let patience = humantime::format_duration(patience);
     Failure::new(Code::Unreachable, format!("no member of group {title} answered within {patience}"))
         .tried(tried.join(", "))
-        .hint("check that the server runs and UDP gets through; --server names another, --timeout waits longer")
+        .hint(
+            "check that the server runs and UDP gets through; --server names another, --timeout waits longer",
+        )
 }
 
 fn of_start(error: &StartError) -> Failure {

@@ -14,9 +14,8 @@ impl Signals {
     /// Begins to listen; until then the signals kill as usual.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let listen = |kind| {
-            unix::signal(kind).map_err(|error| {
-                Failure::new(Code::Failed, "cannot catch signals").tried(error.to_string())
-            })
+            unix::signal(kind)
+                .map_err(|error| Failure::new(Code::Failed, "cannot catch signals").tried(error.to_string()))
         };
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }

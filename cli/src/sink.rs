@@ -32,8 +32,11 @@ impl Sink {
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         if path == Path::new("-") {
             if console::stdout_is_terminal() {
-                return Err(Failure::new(Code::Usage, "standard output is a terminal, and this is binary data")
-                    .hint("name a file, or pipe it into a player: stratus play … | mpv -"));
+                return Err(Failure::new(
+                    Code::Usage,
+                    "standard output is a terminal, and this is binary data",
+                )
+                .hint("name a file, or pipe it into a player: stratus play … | mpv -"));
             }
             return Ok(Self::start("standard output".into(), Target::Stdout));
         }

@@ -105,7 +105,10 @@ impl Summary {
             row("copies received", format!("{:.3} of each byte", self.copies)),
             row("copies sent by source", format!("{:.2}", self.publisher_copies)),
             row("carried by viewers", percent(self.peer_share)),
-            row("control, signatures", format!("{}, {}", percent(self.control_ratio), percent(self.auth_ratio))),
+            row(
+                "control, signatures",
+                format!("{}, {}", percent(self.control_ratio), percent(self.auth_ratio)),
+            ),
         ]
     }
 }

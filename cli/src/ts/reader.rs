@@ -69,7 +69,7 @@ impl PacketReader {
     pub(crate) fn next_at_end(&mut self) -> Option<Packet> {
         let unread = &self.buffer[self.start..];
         self.is_synchronised |=
-            unread.len() % PACKET_SIZE == 0 && unread.iter().step_by(PACKET_SIZE).all(is_sync);
+            unread.len().is_multiple_of(PACKET_SIZE) && unread.iter().step_by(PACKET_SIZE).all(is_sync);
         self.take()
     }
 

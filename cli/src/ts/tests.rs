@@ -419,8 +419,7 @@ fn pacing_survives_the_wrap_of_the_clock_and_bounds_a_jump() {
     let wrap = (1 << 33) * 300;
     let clocks = [wrap - SECOND / 10, SECOND / 10, SECOND / 2, 500 * SECOND, 500 * SECOND + SECOND / 4, 7];
     let mut pacer = Pacer::default();
-    let due: Vec<u128> =
-        clocks.iter().map(|clock| pacer.due(&clock_packet(*clock)).as_millis()).collect();
+    let due: Vec<u128> = clocks.iter().map(|clock| pacer.due(&clock_packet(*clock)).as_millis()).collect();
     assert_eq!(due, [0, 200, 600, 600, 850, 850]);
 }
 

@@ -1,12 +1,25 @@
-//! Runs the real binary.
+//! Runs the real binary, and gives it a server to find.
+//!
+//! Each test file uses a part of it.
+#![allow(dead_code)]
 
-use std::process::{Command, Output, Stdio};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use stratus_server::{Server, ServerConfig};
+use tokio::runtime::Runtime;
+
+/// The picture of the demonstration: 750 pictures in 30 s, a key picture each second.
+pub(crate) const CLIP: &[u8] = include_bytes!("../../assets/testclip.ts");
 
 /// What a finished command left behind.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
+    pub(crate) stdout_bytes: Vec<u8>,
     pub(crate) stderr: String,
 }
 
@@ -22,18 +35,110 @@ pub(crate) fn stratus(arguments: &[&str]) -> Finished {
     finished(command(arguments).output().expect("the binary was built for this test"))
 }
 
+/// Starts it.
+pub(crate) fn spawn(arguments: &[&str]) -> Child {
+    command(arguments).spawn().expect("the binary was built for this test")
+}
+
 /// What a finished child left behind.
 pub(crate) fn finished(output: Output) -> Finished {
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        stdout_bytes: output.stdout,
     }
+}
+
+/// Waits for a child; one that takes longer than half a minute is killed, and the test fails.
+pub(crate) fn wait(mut child: Child) -> Finished {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    // Output is small enough for a pipe in all tests that wait before they read.
+    while child.try_wait().expect("our own child").is_none() {
+        if Instant::now() > deadline {
+            child.kill().expect("our own child");
+            panic!("it does not end: {:?}", finished(child.wait_with_output().expect("killed")));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    finished(child.wait_with_output().expect("it has ended"))
+}
+
+/// Sends a signal by its name.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(status.expect("every system has kill").success());
+}
+
+/// Waits until `condition` holds; the test fails when it does not within ten seconds.
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "still waiting: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until a file has at least so many bytes.
+pub(crate) fn until_written(path: &Path, bytes: u64) {
+    until("bytes in the file", || path.metadata().is_ok_and(|metadata| metadata.len() >= bytes));
 }
 
 impl Finished {
     /// The lines of stdout.
     pub(crate) fn lines(&self) -> Vec<&str> {
         self.stdout.lines().collect()
+    }
+}
+
+/// A rendezvous server in this process, and a group that names it.
+pub(crate) struct Stage {
+    runtime: Runtime,
+    server: Option<Server>,
+    /// Where the server listens.
+    pub(crate) server_addr: SocketAddr,
+    /// The groupspec with the right to publish.
+    pub(crate) publisher: String,
+    /// The groupspec of everyone else.
+    pub(crate) viewer: String,
+}
+
+impl Stage {
+    /// Starts a server on a free port of this machine.
+    pub(crate) fn new() -> Self {
+        let runtime = Runtime::new().expect("threads");
+        let config = ServerConfig::listen_on("127.0.0.1:0".parse().expect("an address"));
+        let server = runtime.block_on(Server::start(config)).expect("a free port");
+        let server_addr = server.local_addr();
+        let made = stratus(&[
+            "group",
+            "new",
+            "show",
+            "--unique",
+            "--publish-key",
+            "--server",
+            &server_addr.to_string(),
+        ]);
+        let lines = made.lines();
+        let (publisher, viewer) = (lines[0].to_owned(), lines[1].to_owned());
+        Self { runtime, server: Some(server), server_addr, publisher, viewer }
+    }
+
+    /// Stops the server; what was introduced stays together.
+    pub(crate) fn stop_server(&mut self) {
+        if let Some(server) = self.server.take() {
+            self.runtime.block_on(server.shutdown());
+        }
+    }
+
+    /// Starts a viewer of `cam` that writes into `path`.
+    pub(crate) fn play(&self, path: &Path) -> Child {
+        spawn(&["play", &self.viewer, "cam", &path.display().to_string(), "--listen", "127.0.0.1:0"])
+    }
+
+    /// Starts a publisher of `cam`.
+    pub(crate) fn publish(&self, input: &str, options: &[&str]) -> Child {
+        let arguments = ["publish", &self.publisher, "cam", input, "--listen", "127.0.0.1:0"];
+        spawn(&[&arguments, options].concat())
     }
 }

@@ -11,7 +11,14 @@ pub(crate) struct Child {
     pub(crate) is_home: bool,
     /// It said that it has children of its own in the slice.
     pub(crate) is_inner: bool,
+    /// The newest run that was pushed to it.
+    last: Option<u64>,
+    /// The run that is pushed to it though it came here by repair.
+    resumed: Option<u64>,
 }
+
+/// Most overlapping promises to one child in one slice.
+const MAX_PROMISES: usize = 4;
 
 impl Child {
     fn is_leaving(&self) -> bool {
@@ -96,8 +103,10 @@ impl Children {
         self.slices.iter().flatten().filter(|c| c.peer == *peer && !c.is_leaving()).count() as u32
     }
 
-    fn has_leaving(&self, slice: u32) -> bool {
-        self.slices[slice as usize].iter().any(Child::is_leaving)
+    fn may_displace(&self, room: &Room, slice: u32) -> bool {
+        let leaving = |children: &[Child]| children.iter().filter(|child| child.is_leaving()).count();
+        let all: usize = self.slices.iter().map(|children| leaving(children)).sum();
+        leaving(&self.slices[slice as usize]) == 0 && all < (room.total / 8).max(1)
     }
 
     fn count(&self, slice: u32) -> usize {
@@ -114,7 +123,7 @@ impl Children {
             return Verdict::Accepted;
         }
         // One on notice at a time: each is a copy too many while it looks for another parent.
-        if is_over_share || room.limit(slice) == 0 || self.has_leaving(slice) {
+        if is_over_share || room.limit(slice) == 0 || !self.may_displace(room, slice) {
             return Verdict::Refused;
         }
         self.displaceable(room, slice, is_home).map_or(Verdict::Refused, Verdict::Displacing)
@@ -149,10 +158,45 @@ impl Children {
         best.map(|(.., peer)| peer)
     }
 
-    /// Serves `peer` in `slice` from `from_run` on.
+    /// Serves `peer` in `slice` from `from_run` on. What it was promised before that, it still gets.
     pub(crate) fn add(&mut self, slice: u32, peer: PeerId, from_run: u64, is_home: bool) {
-        self.remove(slice, &peer);
-        self.slices[slice as usize].push(Child { peer, from_run, until: None, is_home, is_inner: false });
+        let children = &mut self.slices[slice as usize];
+        children.retain(|child| child.peer != peer || child.until.is_some_and(|until| until <= from_run));
+        if children.iter().filter(|child| child.peer == peer).count() >= MAX_PROMISES {
+            children.retain(|child| child.peer != peer);
+        }
+        children.push(Child {
+            peer,
+            from_run,
+            until: None,
+            is_home,
+            is_inner: false,
+            last: None,
+            resumed: None,
+        });
+    }
+
+    /// Notes that `run` of `slice` is pushed to whom it concerns.
+    pub(crate) fn note_pushed(&mut self, slice: u32, run: u64) {
+        for child in self.slices[slice as usize].iter_mut().filter(|child| child.wants(run)) {
+            child.last = child.last.max(Some(run));
+        }
+    }
+
+    /// The children that a run which came by repair can still be pushed to: those that have seen nothing
+    /// later of the slice, and so cannot have missed it.
+    pub(crate) fn resumable(&mut self, slice: u32, run: u64) -> Vec<PeerId> {
+        let mut peers = Vec::new();
+        for child in self.slices[slice as usize].iter_mut().filter(|child| child.wants(run)) {
+            if child.last.is_none_or(|last| run > last) {
+                child.last = Some(run);
+                child.resumed = Some(run);
+            }
+            if child.resumed == Some(run) {
+                peers.push(child.peer);
+            }
+        }
+        peers
     }
 
     /// `peer` told in which slices it has children.
@@ -171,8 +215,7 @@ impl Children {
 
     /// Puts `peer` on notice: `from_run` and later are not pushed.
     pub(crate) fn end(&mut self, slice: u32, peer: &PeerId, from_run: u64) {
-        let found = self.slices[slice as usize].iter_mut().find(|child| child.peer == *peer);
-        if let Some(child) = found {
+        for child in self.slices[slice as usize].iter_mut().filter(|child| child.peer == *peer) {
             child.until = Some(child.until.map_or(from_run, |until| until.min(from_run)));
         }
     }
@@ -188,10 +231,11 @@ impl Children {
         }
     }
 
-    /// Forgets children whose notice has run out.
-    pub(crate) fn prune(&mut self, newest_run: u64) {
+    /// Forgets children whose notice ran out before `run`. Slices lag behind each other, so `run` should lie
+    /// well behind the newest one.
+    pub(crate) fn prune(&mut self, run: u64) {
         for children in &mut self.slices {
-            children.retain(|child| child.until.is_none_or(|until| newest_run < until));
+            children.retain(|child| child.until.is_none_or(|until| run < until && child.from_run < until));
         }
     }
 
@@ -211,13 +255,15 @@ impl Children {
 
     /// The slices with a place: for anyone, and for a child that is at home there.
     pub(crate) fn free(&self, room: &Room, flowing: BitSet) -> (BitSet, BitSet) {
+        // Three quarters are offered; the rest is for those who find no other place. A full uplink queues.
+        let room = &Room { total: room.total.saturating_sub(room.total / 4), ..*room };
         let mut free = BitSet::EMPTY;
         let mut home_free = BitSet::EMPTY;
         for slice in flowing.iter() {
             if self.has_place(room, slice) {
                 free.insert(slice);
                 home_free.insert(slice);
-            } else if !self.has_leaving(slice) && self.displaceable(room, slice, true).is_some() {
+            } else if self.may_displace(room, slice) && self.displaceable(room, slice, true).is_some() {
                 home_free.insert(slice);
             }
         }

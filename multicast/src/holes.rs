@@ -17,12 +17,14 @@ pub(crate) struct Hole {
     pub(crate) asked: Option<PeerId>,
     /// Requests sent so far.
     pub(crate) attempts: u32,
+    /// How often nobody was left to ask.
+    pub(crate) rounds: u32,
     tried: Vec<PeerId>,
 }
 
 impl Hole {
     fn new(check_at: Time) -> Self {
-        Self { check_at, prefer: None, asked: None, attempts: 0, tried: Vec::new() }
+        Self { check_at, prefer: None, asked: None, attempts: 0, rounds: 0, tried: Vec::new() }
     }
 
     pub(crate) fn was_tried(&self, peer: &PeerId) -> bool {

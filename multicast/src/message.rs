@@ -67,6 +67,8 @@ pub enum Message {
     Refuse {
         /// The stream.
         stream: StreamAlias,
+        /// They are here, but the upload is spoken for: ask nothing for a while.
+        is_busy: bool,
         /// At most 64 runs.
         runs: Vec<u64>,
     },
@@ -249,7 +251,10 @@ impl Wire for Message {
             Self::PushAnswer(answer) => answer.encode_body(writer),
             Self::PushStop(stop) => stop.encode_body(writer),
             Self::Pull { wants, .. } => writer.list(wants),
-            Self::Refuse { runs, .. } => writer.list(runs),
+            Self::Refuse { is_busy, runs, .. } => {
+                writer.u8(u8::from(*is_busy));
+                writer.list(runs);
+            }
             Self::Start { .. } => {}
             Self::StartAnswer(answer) => answer.start.encode(writer),
             Self::Manifest { hops, manifest, .. } => {
@@ -286,7 +291,10 @@ impl Wire for Message {
             6 => Self::PushAnswer(PushAnswer::decode_body(reader, stream)?),
             7 => Self::PushStop(PushStop::decode_body(reader, stream)?),
             8 => Self::Pull { stream, wants: reader.list(MAX_WANTS)? },
-            9 => Self::Refuse { stream, runs: decode_runs(reader)? },
+            9 => {
+                let is_busy = decode_bool(reader)?;
+                Self::Refuse { stream, is_busy, runs: decode_runs(reader)? }
+            }
             10 => Self::Start { stream },
             11 => Self::StartAnswer(StartAnswer { stream, start: Start::decode(reader)? }),
             12 | 13 => {

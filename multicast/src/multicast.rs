@@ -363,7 +363,7 @@ fn dispatch(
         Message::PushAnswer(answer) => swarm.on_push_answer(turn, from, &answer),
         Message::PushStop(stop) => swarm.on_push_stop(turn, from, &stop),
         Message::Pull { wants, .. } => swarm.on_pull(turn, from, &wants),
-        Message::Refuse { runs, .. } => swarm.on_refuse(turn, from, &runs),
+        Message::Refuse { is_busy, runs, .. } => swarm.on_refuse(turn, from, is_busy, &runs),
         Message::Start { .. } => swarm.on_start(turn, from),
         Message::StartAnswer(answer) => swarm.on_start_answer(turn, from, answer.start),
         Message::Manifest { manifest, hops, is_repair, .. } => {

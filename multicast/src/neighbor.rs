@@ -19,13 +19,16 @@ pub(crate) struct Neighbor {
     pub(crate) outstanding: usize,
     /// Fragments of its that wait for their manifest, by run and position.
     pub(crate) waiting: BTreeMap<(u64, u32), (Bytes, bool)>,
+    /// It said that its upload is spoken for; nothing is asked of it before this.
+    pub(crate) busy_until: Time,
     /// Our map changed in a way that it should know of soon.
     pub(crate) owes_map: bool,
 }
 
 impl Neighbor {
     pub(crate) fn new(rtt: Duration, record: Bytes) -> Self {
-        Self { rtt, map: None, record, outstanding: 0, waiting: BTreeMap::new(), owes_map: false }
+        let (waiting, busy_until) = (BTreeMap::new(), Time::ZERO);
+        Self { rtt, map: None, record, outstanding: 0, waiting, busy_until, owes_map: false }
     }
 
     /// Whether it said that it needs nothing more of an ended stream.

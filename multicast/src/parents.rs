@@ -22,6 +22,10 @@ pub(crate) struct Slice {
     pub(crate) asked: Option<Asked>,
     /// The newest run that came whole through an unbroken chain of pushes, and when.
     pub(crate) flowed: Option<(u64, Time)>,
+    /// When it got a parent after having none.
+    pub(crate) rooted_at: Time,
+    /// The newest run of which the parent pushed anything.
+    pub(crate) pushed: Option<u64>,
     /// How many pushes away from the publisher we are, or were last.
     pub(crate) hops: u8,
     /// When the parent last pushed anything.
@@ -54,6 +58,8 @@ impl Default for Slice {
             parent: None,
             asked: None,
             flowed: None,
+            rooted_at: Time::ZERO,
+            pushed: None,
             hops: u8::MAX,
             heard_at: Time::ZERO,
             lag: None,

@@ -108,7 +108,10 @@ pub(crate) struct Swarm {
     rate: Rate,
     home: BitSet,
     next_map_at: Time,
+    next_quicker_at: Time,
     last_mapped: Option<PeerId>,
+    /// When we began to publish it.
+    began_at: Time,
     /// When the newest certain run was learned of.
     advanced_at: Time,
     has_finished: bool,
@@ -137,7 +140,9 @@ impl Swarm {
             rate: Rate::new(announcement.parameters.expected_rate),
             home: home_slices(setup.home, slices),
             next_map_at: Time::ZERO,
+            next_quicker_at: Time::ZERO,
             last_mapped: None,
+            began_at: Time::ZERO,
             advanced_at: Time::ZERO,
             has_finished: false,
             has_told_end: false,
@@ -493,7 +498,12 @@ impl Swarm {
         let base = self.window.base();
         self.close_holes_below(base);
         self.pending = self.pending.split_off(&(base, 0, PeerId::from_bytes([0; 32])));
-        self.children.prune(self.window.verified_end());
+        self.prune_children();
+    }
+
+    pub(super) fn prune_children(&mut self) {
+        let lag = self.rate.runs_in(Duration::from_secs(1));
+        self.children.prune(self.window.verified_end().saturating_sub(lag));
     }
 
     fn close_holes_below(&mut self, run: u64) {

@@ -15,6 +15,8 @@ pub(crate) struct Run {
     pub(crate) known_at: Time,
     /// Its verified manifest.
     pub(crate) manifest: Option<Arc<Manifest>>,
+    /// When the last of it came.
+    pub(crate) came_at: Option<Time>,
     /// Some of it came by a pull.
     pub(crate) is_repaired: bool,
     /// Its messages are given up; nothing of it is sought any more.
@@ -28,6 +30,7 @@ impl Run {
         Self {
             known_at,
             manifest: None,
+            came_at: None,
             is_repaired: false,
             is_abandoned: false,
             held: BitSet::EMPTY,

@@ -8,6 +8,7 @@ use stratus_core::{Delivery, PeerId, Priority, Time};
 
 use super::{Role, Swarm, Turn};
 use crate::player::Played;
+use crate::window::Run;
 use crate::{Event, Manifest, Message, PieceEntry};
 
 /// A pushed fragment that could not be sent for this long is left to be pulled.
@@ -43,13 +44,19 @@ impl Swarm {
             self.misbehaved(turn, from, "a manifest that the stream's key did not sign");
             return;
         }
-        self.accept_manifest(turn, from, &manifest, is_repair);
+        self.accept_manifest(turn, &manifest, is_repair);
         if !is_repair {
             self.note_hops(&from, run, hops);
         }
         let arrived = self.take_waiting(turn, &manifest, is_repair);
         self.relay_run(turn, &from, &manifest, &arrived, is_repair);
-        self.note_gaps(turn, &from, run);
+        // A manifest may overtake fragments of earlier runs on the way; one that ends a train may not.
+        let ends_train = !arrived.is_empty();
+        let is_whole = self.window.get(run).is_some_and(Run::is_complete);
+        if !is_repair && (ends_train || is_whole) {
+            self.note_push(turn.cx.now, &from, run);
+            self.note_gaps(turn, &from, run);
+        }
         self.completed(turn, run);
         self.play(turn);
     }
@@ -59,13 +66,7 @@ impl Swarm {
         self.is_subscribed() && self.has_started() && run >= self.window.base()
     }
 
-    fn accept_manifest(
-        &mut self,
-        turn: &mut Turn<'_, '_>,
-        from: PeerId,
-        manifest: &Arc<Manifest>,
-        is_repair: bool,
-    ) {
+    fn accept_manifest(&mut self, turn: &mut Turn<'_, '_>, manifest: &Arc<Manifest>, is_repair: bool) {
         let run = manifest.run;
         self.reach(turn, run);
         if run >= self.window.verified_end() {
@@ -77,9 +78,6 @@ impl Swarm {
         self.count_inline(manifest, is_repair);
         if is_repair && let Some(place) = self.window.get_mut(run) {
             place.is_repaired = true;
-        }
-        if !is_repair {
-            self.note_push(turn.cx.now, &from, run);
         }
     }
 
@@ -107,7 +105,7 @@ impl Swarm {
         let limits = self.limits(turn.config);
         let now = turn.cx.now;
         for new in self.window.reach(run, now, &limits) {
-            let check_at = now + self.first_check(turn, new);
+            let check_at = self.first_check(turn, new);
             self.holes.open(new, check_at);
         }
         self.close_holes_below(self.window.base());
@@ -199,7 +197,9 @@ impl Swarm {
             return;
         }
         self.relay_fragment(turn, &from, run, position, &payload, is_repair);
-        self.note_gaps(turn, &from, run);
+        if !is_repair {
+            self.note_gaps(turn, &from, run);
+        }
         self.completed(turn, run);
         self.play(turn);
     }
@@ -226,6 +226,7 @@ impl Swarm {
         let slice = self.parents.get_mut(slice);
         if slice.parent.is_some_and(|parent| parent.peer == *from) {
             slice.heard_at = now;
+            slice.pushed = slice.pushed.max(Some(run));
         }
     }
 
@@ -239,8 +240,8 @@ impl Swarm {
 
     /// Moves a run's manifest and the fragments that came with it on to the children of its slice.
     ///
-    /// What was pulled is not pushed on: a child notices its gap as we noticed ours, and asks us. It would
-    /// otherwise come twice.
+    /// What was pulled is pushed on only to children that have seen nothing later of the slice. Others notice
+    /// their gap as we noticed ours, and ask us: it would come twice.
     fn relay_run(
         &mut self,
         turn: &mut Turn<'_, '_>,
@@ -251,10 +252,19 @@ impl Swarm {
     ) {
         if is_repair {
             self.serve_pending(turn, manifest.run);
+            let children = self.resumable(manifest.run, from);
+            self.push_run(turn, &children, manifest, arrived);
             return;
         }
         let children = self.targets(manifest.run, from);
+        self.children.note_pushed(self.slice_of(manifest.run), manifest.run);
         self.push_run(turn, &children, manifest, arrived);
+    }
+
+    /// Children to whom a run that came by repair is pushed all the same.
+    fn resumable(&mut self, run: u64, from: &PeerId) -> Vec<PeerId> {
+        let slice = self.slice_of(run);
+        self.children.resumable(slice, run).into_iter().filter(|child| child != from).collect()
     }
 
     pub(super) fn targets(&self, run: u64, except: &PeerId) -> Vec<PeerId> {
@@ -339,11 +349,14 @@ impl Swarm {
         payload: &Bytes,
         is_repair: bool,
     ) {
-        if is_repair {
+        let children = if is_repair {
             self.serve_pending(turn, run);
-            return;
-        }
-        for child in self.targets(run, from) {
+            self.resumable(run, from)
+        } else {
+            self.children.note_pushed(self.slice_of(run), run);
+            self.targets(run, from)
+        };
+        for child in children {
             self.push_fragment(turn, child, run, position, payload);
         }
     }
@@ -385,6 +398,7 @@ impl Swarm {
             return;
         }
         let is_repaired = place.is_repaired;
+        place.came_at = Some(now);
         let published_at = place.manifest.as_ref().map_or(Duration::ZERO, |manifest| manifest.published_at);
         if let Some(asked) = self.holes.close(run).and_then(|hole| hole.asked) {
             self.request_ended(&asked);

@@ -9,7 +9,7 @@ use stratus_core::{BitSet, Delivery, PeerId, Priority, Time};
 use super::{Swarm, Turn};
 use crate::message::{MAX_WANTS, Want};
 use crate::neighbor::Neighbor;
-use crate::{Message, PieceEntry};
+use crate::{Message, PieceEntry, SliceStamp};
 
 /// Most requests of children that wait for what we are missing ourselves.
 pub(super) const MAX_PENDING: usize = 1_024;
@@ -17,8 +17,20 @@ pub(super) const MAX_PENDING: usize = 1_024;
 const REPAIR_LIFETIME: Duration = Duration::from_millis(700);
 /// Headers of a fragment on the wire: ours, QUIC's, UDP's and IP's.
 const DATAGRAM_OVERHEAD: usize = 72;
+/// Arrival times of one slice at one member differ by about this.
+const SPREAD: Duration = Duration::from_millis(30);
+/// Holes that a map told of this long ago may be filled.
+const STALE_MAP: Duration = Duration::from_millis(500);
 /// With nobody left to ask, ask again after this.
 const RETRY: Duration = Duration::from_millis(60);
+/// A former parent pushes what is its to push for this long.
+const HAND_OVER: Duration = Duration::from_millis(600);
+/// A run that is on its way is looked at again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(40);
+/// A member that called itself busy is left alone for about this long.
+const BUSY: Duration = Duration::from_millis(250);
+/// Time that an answer may spend in queues.
+const ANSWER_SLACK: Duration = Duration::from_millis(40);
 /// Runs known only from a neighbor's claim are made places for, at most this far ahead.
 const MAX_CLAIMED_AHEAD: u64 = 64;
 
@@ -33,7 +45,7 @@ enum Served {
     Busy,
 }
 
-/// Bytes that may be sent as repairs now: a token bucket of a tenth of a second.
+/// Bytes that may be sent as repairs now: a token bucket of a twentieth of a second.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Allowance {
     bytes: u64,
@@ -44,7 +56,7 @@ impl Allowance {
     fn take(&mut self, now: Time, rate: u64, bytes: u64) -> bool {
         let earned = rate * now.since(self.at).as_micros().min(1_000_000) as u64 / 1_000_000;
         // One whole run must fit even into a small bucket.
-        let most = (rate / 10).max(40_000);
+        let most = (rate / 20).max(8_000);
         self.bytes = (self.bytes + earned).min(most);
         self.at = now;
         let is_enough = self.bytes >= bytes;
@@ -69,12 +81,21 @@ enum Holder {
 }
 
 impl Swarm {
-    /// How long a new run may take before it is pulled.
-    pub(super) fn first_check(&self, turn: &mut Turn<'_, '_>, run: u64) -> Duration {
+    /// When a new run is to be pulled: a fetch period from now, or after its slice should have brought it.
+    ///
+    /// Trees of different slices differ in delay, most where uplinks are scarce; a run that another slice has
+    /// overtaken is not lost.
+    pub(super) fn first_check(&self, turn: &mut Turn<'_, '_>, run: u64) -> Time {
+        let now = turn.cx.now;
         let slice = self.parents.get(self.slice_of(run));
         let fetch = self.announcement.parameters.fetch_period;
         let is_expected = slice.parent.is_some_and(|parent| parent.until.is_none_or(|until| run < until));
-        if is_expected || slice.asked.is_some() { fetch } else { turn.cx.rng.jitter(fetch / 2) }
+        if !is_expected && slice.asked.is_none() {
+            return now + turn.cx.rng.jitter(fetch / 2);
+        }
+        let expected_at = slice.lag.map_or(0, |lag| self.published_at(run).saturating_add(lag));
+        let expected_at = Time::from_micros(u64::try_from(expected_at).unwrap_or(0));
+        (now + fetch).max((expected_at + fetch / 2).min(now + fetch * 4))
     }
 
     /// A neighbor claims runs that we know nothing of: so much of it is believed that we ask.
@@ -99,6 +120,10 @@ impl Swarm {
                 }
                 continue;
             };
+            if self.is_on_its_way(now, run) {
+                self.look_again_at(turn, run);
+                continue;
+            }
             self.give_up_on_asked(run);
             match self.best_holder(turn, run) {
                 Some(peer) => {
@@ -114,6 +139,30 @@ impl Swarm {
                 let message = Message::Pull { stream: self.alias, wants: wants.to_vec() };
                 self.send_urgent(turn, peer, message);
             }
+        }
+    }
+
+    /// Whether the parent of its slice pushes, and has not come to `run` yet: then it is late, not lost, and a
+    /// pull would bring it twice.
+    fn is_on_its_way(&self, now: Time, run: u64) -> bool {
+        let slice = self.parents.get(self.slice_of(run));
+        let is_first = self.holes.get(run).is_some_and(|hole| hole.attempts == 0 && hole.prefer.is_none());
+        let patience = self.slice_interval() + self.announcement.parameters.fetch_period;
+        let is_pushing = now.since(slice.heard_at) <= patience;
+        let is_ahead = slice.pushed.is_none_or(|pushed| run > pushed);
+        is_first
+            && is_ahead
+            && slice.parent.is_some_and(|parent| {
+                // What comes before its first run comes from its predecessor.
+                let is_covered = run >= parent.from_run || now.since(parent.since) <= HAND_OVER;
+                is_pushing && is_covered && parent.until.is_none_or(|until| run < until)
+            })
+    }
+
+    fn look_again_at(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
+        let check_at = turn.cx.now + turn.cx.rng.jitter(LOOK_AGAIN);
+        if let Some(hole) = self.holes.get_mut(run) {
+            hole.check_at = check_at;
         }
     }
 
@@ -146,7 +195,8 @@ impl Swarm {
         let hole = self.holes.get(run)?;
         let mut best: Option<((Holder, usize, Duration, u64), PeerId)> = None;
         for (peer, neighbor) in &self.neighbors {
-            if hole.was_tried(peer) || neighbor.outstanding >= turn.config.max_requests {
+            let is_full = neighbor.outstanding >= turn.config.max_requests;
+            if is_full || neighbor.busy_until > turn.cx.now || hole.was_tried(peer) {
                 continue;
             }
             let Some(holder) = self.judge_holder(turn.cx.now, run, peer, neighbor) else { continue };
@@ -170,10 +220,13 @@ impl Swarm {
         if map.holds(run) {
             return Some(Holder::Told);
         }
-        // A hole below its newest run, told lately, is a hole indeed.
-        let reach = map.end() + self.rate.runs_in(now.since(*at));
-        let is_likely = run >= map.end() && run < reach || map.base() <= run && now.since(*at) > RETRY * 8;
-        (is_likely && map.end() > 0).then_some(Holder::Likely)
+        // A hole below its newest run, told lately, is a hole indeed. A later run it should have by now, if
+        // the slice reaches it by push.
+        let stamp = map.stamp(self.slice_of(run)).filter(|stamp| stamp.age < SliceStamp::NEVER)?;
+        let has_at = self.published_at(run).saturating_add(self.lag_of(*at, stamp.run, stamp.age));
+        let is_due = has_at + SPREAD.as_micros() as i64 <= now.as_micros() as i64;
+        let is_untold = run >= map.end() || now.since(*at) > STALE_MAP;
+        (is_due && is_untold).then_some(Holder::Likely)
     }
 
     fn note_asked(&mut self, now: Time, run: u64, peer: PeerId) {
@@ -181,24 +234,26 @@ impl Swarm {
         neighbor.outstanding += 1;
         let rtt = neighbor.rtt;
         let Some(hole) = self.holes.get_mut(run) else { return };
-        // Half a round trip more than the answer takes, and more each time: the sender may be busy.
-        let patience = rtt * 3 / 2 + Duration::from_millis(25) * (1 + hole.attempts.min(8));
+        // Who cannot answer says so at once: silence means loss, or a queue on the way, longer each time.
+        let patience = rtt * 3 / 2 + ANSWER_SLACK * (1 + hole.attempts.min(8));
         hole.asked = Some(peer);
         hole.attempts += 1;
         hole.check_at = now + patience;
     }
 
     fn retry_later(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
-        let check_at = turn.cx.now + turn.cx.rng.jitter(RETRY);
-        if let Some(hole) = self.holes.get_mut(run) {
-            hole.start_over();
-            hole.check_at = check_at;
-        }
+        let Some(hole) = self.holes.get_mut(run) else { return };
+        hole.rounds += 1;
+        hole.check_at = turn.cx.now + turn.cx.rng.jitter(RETRY * hole.rounds.min(8));
+        hole.start_over();
     }
 
     /// Someone cannot give us what we asked: ask elsewhere at once.
-    pub(crate) fn on_refuse(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, runs: &[u64]) {
+    pub(crate) fn on_refuse(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, is_busy: bool, runs: &[u64]) {
         let now = turn.cx.now;
+        if is_busy && let Some(neighbor) = self.neighbors.get_mut(&from) {
+            neighbor.busy_until = now + turn.cx.rng.jitter(BUSY);
+        }
         for run in runs {
             let Some(hole) = self.holes.get_mut(*run) else { continue };
             if hole.asked == Some(from) {
@@ -216,17 +271,20 @@ impl Swarm {
         if !self.neighbors.contains_key(&from) {
             return;
         }
-        let mut refused = Vec::new();
+        let (mut missing, mut busy) = (Vec::new(), Vec::new());
         for want in wants {
             match self.serve(turn, from, want) {
                 Served::Sent => {}
                 Served::Missing if self.keep_pending(&from, want) => {}
-                Served::Missing | Served::Busy => refused.push(want.run),
+                Served::Missing => missing.push(want.run),
+                Served::Busy => busy.push(want.run),
             }
         }
-        if !refused.is_empty() {
-            self.stats.refusals_sent += refused.len() as u64;
-            self.send_urgent(turn, from, Message::Refuse { stream: self.alias, runs: refused });
+        for (is_busy, runs) in [(false, missing), (true, busy)] {
+            if !runs.is_empty() {
+                self.stats.refusals_sent += runs.len() as u64;
+                self.send_urgent(turn, from, Message::Refuse { stream: self.alias, is_busy, runs });
+            }
         }
     }
 

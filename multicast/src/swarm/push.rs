@@ -19,12 +19,16 @@ const REFUSAL_MEMORY: Duration = Duration::from_millis(700);
 const SILENCE_MEMORY: Duration = Duration::from_secs(4);
 /// Notice given to a child that must look elsewhere: time to find another parent, at one copy too many.
 const NOTICE: Duration = Duration::from_secs(2);
+/// Places in a slice are for children at home there for this long after it began to flow.
+const HOME_FIRST: Duration = Duration::from_millis(400);
 /// A question without an answer is dropped after this and two round trips.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(200);
 /// A stamp older than this shows a slice that does not flow.
 const STAMP_AGE: Duration = Duration::from_millis(1_500);
-/// A quicker parent must be quicker by this much: a change costs messages.
-const QUICKER_BY: Duration = Duration::from_millis(8);
+/// A quicker parent must be quicker by this much: a change costs messages and may bring a run twice.
+const QUICKER_BY: Duration = Duration::from_millis(12);
+/// A quicker parent is looked for about this often.
+const QUICKER_PERIOD: Duration = Duration::from_millis(400);
 /// A parent is kept at least this long before a quicker one is looked for.
 const PARENT_TRIAL: Duration = Duration::from_millis(700);
 
@@ -85,6 +89,9 @@ impl Swarm {
                 continue;
             }
             let is_home = request.home.contains(slice);
+            if !is_home && self.is_for_home_only(turn, slice) {
+                continue;
+            }
             match self.children.judge(&room, slice, &from, is_home) {
                 Verdict::Refused => continue,
                 Verdict::Accepted => {}
@@ -110,6 +117,14 @@ impl Swarm {
             self.give_notice(turn, child, slices);
         }
         self.catch_up(turn, from, accepted, from_run);
+    }
+
+    /// While a slice is young and the stream rests, its places are for those at home there: they will serve most, and should stand
+    /// high in its tree. Where uploads are plenty it does not matter who stands where.
+    fn is_for_home_only(&self, turn: &Turn<'_, '_>, slice: u32) -> bool {
+        let rooted_at = if self.is_publisher() { self.began_at } else { self.parents.get(slice).rooted_at };
+        let is_resting = self.window.verified_end() == 0;
+        turn.config.upload.is_some() && is_resting && turn.cx.now.since(rooted_at) < HOME_FIRST
     }
 
     /// The first run that a child on notice no longer gets.
@@ -146,6 +161,7 @@ impl Swarm {
                 .filter(|&position| matches!(manifest.pieces[position as usize], PieceEntry::Hashed { .. }))
                 .filter_map(|position| place.payload(position).map(|payload| (position, payload.clone())))
                 .collect();
+            self.children.note_pushed(self.slice_of(run), run);
             self.push_run(turn, &[child], &manifest, &payloads);
         }
     }
@@ -173,11 +189,15 @@ impl Swarm {
             let parent = Parent { peer: from, from_run: answer.from_run, since: now, until: None };
             state.hops = hops.saturating_add(1);
             let old = state.parent.replace(parent);
-            begins_to_flow |= old.is_none();
+            if old.is_none() {
+                begins_to_flow = true;
+                state.rooted_at = now;
+            }
             if let Some(old) = old.filter(|old| old.peer != from) {
                 stops.entry(old.peer).or_default().insert(slice);
             }
             state.heard_at = now;
+            state.pushed = None;
         }
         for slice in answer.refused.intersection(all).iter() {
             let until = now + turn.cx.rng.jitter(REFUSAL_MEMORY);
@@ -224,7 +244,7 @@ impl Swarm {
                 self.links.hurry(now);
             }
         }
-        self.children.prune(self.window.verified_end());
+        self.prune_children();
     }
 
     /// Leaves parents that push nothing while the stream goes on: a dead one is noticed by its missing runs,
@@ -379,9 +399,16 @@ impl Swarm {
     }
 
     /// When a neighbor had `run`, seen from here: its map took as long to come as its push would.
-    fn lag_of(&self, map_at: Time, run: u64, age: Duration) -> i64 {
+    ///
+    /// Where we have the same run, our own typical lag plus the difference: both are late together when the
+    /// publisher was.
+    pub(super) fn lag_of(&self, map_at: Time, run: u64, age: Duration) -> i64 {
         let had_at = map_at.as_micros() as i64 - age.as_micros() as i64;
-        had_at - self.published_at(run)
+        let own = self.window.get(run).filter(|place| !place.is_repaired).and_then(|place| place.came_at);
+        match (own, self.parents.get(self.slice_of(run)).lag) {
+            (Some(came_at), Some(lag)) => lag + had_at - came_at.as_micros() as i64,
+            _ => had_at - self.published_at(run),
+        }
     }
 
     /// The publisher has each run as it stamps it; half a round trip later we would.
@@ -391,7 +418,7 @@ impl Swarm {
     }
 
     /// The publisher's stamp of `run`, µs; guessed from the nearest known run when its manifest is not here.
-    fn published_at(&self, run: u64) -> i64 {
+    pub(super) fn published_at(&self, run: u64) -> i64 {
         let known = |run: u64| self.window.get(run).and_then(|place| place.manifest.as_ref());
         if let Some(manifest) = known(run) {
             return manifest.published_at.as_micros() as i64;
@@ -407,9 +434,10 @@ impl Swarm {
     /// slices come first: high up there, we serve many.
     pub(super) fn seek_quicker(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.cx.now;
-        if !self.parents.orphans().is_empty() || self.rate.wire() == 0 {
+        if now < self.next_quicker_at || !self.parents.orphans().is_empty() || self.rate.wire() == 0 {
             return;
         }
+        self.next_quicker_at = now + turn.cx.rng.jitter(QUICKER_PERIOD);
         let settled = |slice: &u32| {
             let state = self.parents.get(*slice);
             state.asked.is_none()
@@ -420,12 +448,14 @@ impl Swarm {
         };
         let mut slices: Vec<u32> = (0..self.slices()).filter(settled).collect();
         turn.cx.rng.shuffle(&mut slices);
-        slices.sort_by_key(|slice| !self.home.contains(*slice));
-        // Half of the time any slice, or a member content at home would never look at the others.
-        if turn.cx.rng.chance(1, 2) {
-            turn.cx.rng.shuffle(&mut slices);
-        }
-        let Some(slice) = slices.first().copied() else { return };
+        let wanted = match turn.cx.rng.below(4) {
+            // High up at home we serve many.
+            0 => slices.iter().copied().find(|slice| self.home.contains(*slice)),
+            1 => slices.first().copied(),
+            // What is played waits for the slowest slice.
+            _ => slices.iter().copied().max_by_key(|slice| self.parents.get(*slice).lag),
+        };
+        let Some(slice) = wanted else { return };
         let state = self.parents.get(slice);
         let (Some(lag), Some(parent)) = (state.lag, state.parent) else { return };
         let goal = lag - QUICKER_BY.as_micros() as i64;

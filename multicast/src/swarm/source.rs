@@ -13,6 +13,7 @@ impl Swarm {
     /// Our stream begins: maps and upkeep start.
     pub(crate) fn begin_publishing(&mut self, turn: &Turn<'_, '_>) {
         self.links.begin(turn.cx.now);
+        self.began_at = turn.cx.now;
         self.next_map_at = turn.cx.now + self.announcement.parameters.availability_update_period;
     }
 
@@ -52,6 +53,7 @@ impl Swarm {
         }
         let nobody = PeerId::from_bytes([0; 32]);
         let children = self.targets(run, &nobody);
+        self.children.note_pushed(self.slice_of(run), run);
         self.push_run(turn, &children, &manifest, &separate);
         self.shed_surplus(turn);
     }

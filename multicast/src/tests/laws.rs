@@ -115,7 +115,7 @@ impl Liveliness {
                 let want = |run| Want { run, manifest: run % 2 == 0, positions: BitSet::first(32) };
                 Message::Pull { stream, wants: (from_run..from_run + 5).map(want).collect() }
             }
-            7 => Message::Refuse { stream, runs: vec![from_run, from_run + 1] },
+            7 => Message::Refuse { stream, is_busy: from_run % 2 == 0, runs: vec![from_run, from_run + 1] },
             _ => {
                 let start = Start::Offered { from: from_run / 2, next: from_run };
                 let answer = Message::StartAnswer(StartAnswer { stream, start });

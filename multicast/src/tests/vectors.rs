@@ -75,7 +75,7 @@ fn messages() -> Vec<Message> {
             stream,
             wants: vec![Want { run: 300, manifest: true, positions: BitSet::first(32) }],
         },
-        Message::Refuse { stream, runs: vec![300, 301] },
+        Message::Refuse { stream, is_busy: true, runs: vec![300, 301] },
         Message::Start { stream },
         Message::StartAnswer(StartAnswer { stream, start: Start::Refused }),
         Message::StartAnswer(StartAnswer { stream, start: Start::Offered { from: 200, next: 300 } }),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use stratus_core::PeerId;
 
+use crate::bench::BenchCommand;
 use crate::console::Verbosity;
 
 /// Live streams that viewers pass on to each other.
@@ -61,6 +62,12 @@ pub(crate) enum Command {
     Play(Play),
     /// Server, publisher and viewers in this process, with a test picture; ends with a summary
     Demo(Demo),
+    /// Measure many members in this process
+    Bench {
+        /// What.
+        #[command(subcommand)]
+        what: BenchCommand,
+    },
 }
 
 /// What can be done with groupspecs.

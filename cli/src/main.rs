@@ -1,6 +1,7 @@
 //! The `stratus` command: groups, publishing, playing, and a demonstration of all three.
 
 mod args;
+mod bench;
 mod console;
 mod demo;
 mod feed;
@@ -49,6 +50,7 @@ fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
         Command::Publish(options) => runtime()?.block_on(publish::run(options, console)),
         Command::Play(options) => runtime()?.block_on(play::run(options, console)),
         Command::Demo(options) => runtime()?.block_on(demo::run(options, console)),
+        Command::Bench { what } => bench::run(what, console),
     }
 }
 

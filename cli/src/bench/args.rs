@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 pub(crate) enum BenchCommand {
     /// One live stream to all others, beside a plain star of the same connections
     ///
-    /// Three rounds, each in a process that does nothing else: the group, for as long as --secs says after 5 s
-    /// of warm-up, then two stars, signed and unsigned, for half as long. Twenty seconds take three minutes.
+    /// Each round measures the group for as long as --secs says, after 5 s of warm-up, then two stars, signed and
+    /// unsigned, for half as long. Three rounds of 20 s take about three minutes.
     Live(Live),
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Live {
     #[arg(long)]
     pub(crate) no_star: bool,
     /// Exit with 5 if a figure misses what the project promises
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_star")]
     pub(crate) check: bool,
     /// One JSON object
     #[arg(long)]

@@ -157,7 +157,11 @@ impl Log {
             self.stage.started.add_permits(1);
         }
         let entered_us = micros(stamp.entered_at);
-        self.arrivals.push(Arrival { index: stamp.index, entered_us, left_us: micros(self.stage.began.elapsed()) });
+        self.arrivals.push(Arrival {
+            index: stamp.index,
+            entered_us,
+            left_us: micros(self.stage.began.elapsed()),
+        });
     }
 
     /// All that came, in order.

@@ -21,7 +21,8 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts what `logs` say of `span`.
     pub(crate) fn of<S>(span: &Span<S>, logs: Vec<Vec<Arrival>>) -> Self {
-        let mut tally = Self { wanted: (span.end - span.first) * logs.len() as u64, cpu: span.cpu, ..Self::default() };
+        let mut tally =
+            Self { wanted: (span.end - span.first) * logs.len() as u64, cpu: span.cpu, ..Self::default() };
         let (published, open) = (span.first..span.end, micros(span.from)..micros(span.until));
         for log in logs {
             tally.add(log, &published, &open);

@@ -147,9 +147,8 @@ mod tests {
 
     #[test]
     fn runs_have_the_length_that_was_asked_for_on_average() {
-        let ends = |length| -> Vec<usize> {
-            sign(length, &messages(15)).into_iter().map(|(end, _)| end).collect()
-        };
+        let ends =
+            |length| -> Vec<usize> { sign(length, &messages(15)).into_iter().map(|(end, _)| end).collect() };
         assert_eq!(ends(3.0), [3, 6, 9, 12, 15]);
         assert_eq!(ends(3.5), [4, 7, 11, 14]);
         assert_eq!(ends(0.1).len(), 15);

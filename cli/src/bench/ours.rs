@@ -1,0 +1,185 @@
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use stratus::{Connection, Group, Piece, PieceFlags, Play, Playback, Played, Publication, Publish};
+use stratus_groupspec::{GroupSpecifier, Groupspec};
+use stratus_server::{Server, ServerConfig};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::load::Load;
+use super::stage::{Arrival, Log, Schedule, Source, Span, Stage};
+use super::tally::Tally;
+use crate::group::random_bytes;
+use crate::stop::{Code, Failure};
+
+const STREAM: &str = "bench";
+/// How long after the end of the stream a viewer may still get what it misses: window, margin and some.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// IPv4 and UDP headers of one datagram.
+const HEADER_BYTES: u64 = 28;
+
+/// What a group did with one stream.
+pub(crate) struct Outcome {
+    /// What the viewers got.
+    pub(crate) tally: Tally,
+    /// From starting the members to the moment when every viewer had got a message.
+    pub(crate) join: Duration,
+    /// What all members together received and sent during the window.
+    pub(crate) traffic: Traffic,
+    /// Messages in a run, on average.
+    pub(crate) run_length: f64,
+}
+
+/// Bytes, summed over all members.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Traffic {
+    /// Payload received, duplicates included.
+    pub(crate) payload: u64,
+    /// Manifests received.
+    pub(crate) manifests: u64,
+    /// Maps, masks, requests, answers, announcements and the overlay's messages received.
+    pub(crate) control: u64,
+    /// All that was sent between members, down to the IPv4 header.
+    pub(crate) wire: u64,
+}
+
+/// Streams `load` from one member to `viewers` others.
+pub(crate) async fn run(load: Load, viewers: usize, schedule: Schedule) -> Result<Outcome, Failure> {
+    let server =
+        Server::start(ServerConfig::listen_on(loopback())).await.map_err(failed("start the server"))?;
+    let spec = specification()?;
+    let stage = Stage::new(load);
+    let publisher = Member::enter(&spec, server.local_addr()).await?;
+    let publication = publisher.group.publish(STREAM, Publish::default()).await.map_err(failed("publish"))?;
+    let (mut members, mut watching) = (vec![publisher], JoinSet::new());
+    for _ in 0..viewers {
+        let member = Member::enter(&spec, server.local_addr()).await?;
+        let playback = member.group.play(STREAM, Play::default()).await.map_err(failed("play"))?;
+        watching.spawn(view(playback, Log::new(stage.clone())));
+        members.push(member);
+    }
+    let publishing = tokio::spawn(publish(publication, Source::new(stage.clone())));
+    let span = stage.observe(viewers, schedule, async || Traffic::of(&members).await).await?;
+    stage.end();
+    publishing.await.map_err(failed("wait for the publisher"))??;
+    let views = timeout(PATIENCE, watching.join_all()).await.map_err(failed("wait for the viewers"))?;
+    disband(members, server).await;
+    Ok(Outcome::of(&span, views))
+}
+
+/// Publishes until the stage is over; then waits until all have all.
+async fn publish(mut publication: Publication, mut source: Source) -> Result<(), Failure> {
+    let flags = PieceFlags { is_start: true, is_end: true, is_key: true, ..PieceFlags::default() };
+    while let Some((_, payload)) = source.next().await {
+        let piece = Piece { payload, flags, flush: false };
+        publication.write(piece).await.map_err(failed("write to the stream"))?;
+    }
+    publication.end().await.map_err(failed("end the stream"))?;
+    Ok(())
+}
+
+/// What one viewer saw.
+struct View {
+    arrivals: Vec<Arrival>,
+    runs: u64,
+}
+
+/// Plays until the stream ends.
+async fn view(mut playback: Playback, mut log: Log) -> View {
+    let (mut runs, mut cut_at) = (0, None);
+    while let Some(played) = playback.next().await {
+        let Played::Message(message) = played else { continue };
+        log.note(&message.payload());
+        // All messages of a run were cut at the same moment.
+        if cut_at.replace(message.published_at) != Some(message.published_at) {
+            runs += 1;
+        }
+    }
+    playback.finish().await;
+    View { arrivals: log.finish(), runs }
+}
+
+/// A connection with a socket of its own, in the group.
+struct Member {
+    connection: Connection,
+    group: Group,
+}
+
+impl Member {
+    async fn enter(spec: &Groupspec, server: SocketAddr) -> Result<Self, Failure> {
+        let builder = Connection::builder().listen(loopback()).server(server.to_string());
+        let connection = builder.start().await.map_err(failed("open a socket"))?;
+        let group = connection.join(spec).await.map_err(failed("join the group"))?;
+        Ok(Self { connection, group })
+    }
+}
+
+/// Everybody says goodbye.
+async fn disband(members: Vec<Member>, server: Server) {
+    let leaving: JoinSet<()> =
+        members.into_iter().map(|member| async move { member.connection.close().await }).collect();
+    leaving.join_all().await;
+    server.shutdown().await;
+}
+
+impl Traffic {
+    async fn of(members: &[Member]) -> Self {
+        let mut traffic = Self::default();
+        for member in members {
+            // Nobody leaves before the window is over.
+            let Ok(info) = member.group.info().await else { continue };
+            let stream = info.stream(STREAM).map(|stream| stream.counters).unwrap_or_default();
+            traffic.payload += stream.received_bytes();
+            traffic.manifests += stream.manifests_received_bytes;
+            traffic.control += stream.control_received_bytes + info.overlay_received_bytes;
+            traffic.wire += info.wire.sent_bytes + HEADER_BYTES * info.wire.sent_datagrams;
+        }
+        traffic
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            payload: self.payload - before.payload,
+            manifests: self.manifests - before.manifests,
+            control: self.control - before.control,
+            wire: self.wire - before.wire,
+        }
+    }
+
+    /// Adds what another group did.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.payload += other.payload;
+        self.manifests += other.manifests;
+        self.control += other.control;
+        self.wire += other.wire;
+    }
+}
+
+impl Outcome {
+    fn of(span: &Span<Traffic>, views: Vec<View>) -> Self {
+        let messages: usize = views.iter().map(|view| view.arrivals.len()).sum();
+        let runs: u64 = views.iter().map(|view| view.runs).sum();
+        let logs = views.into_iter().map(|view| view.arrivals).collect();
+        Self {
+            tally: Tally::of(span, logs),
+            join: span.join,
+            traffic: span.after.since(span.before),
+            run_length: messages as f64 / runs.max(1) as f64,
+        }
+    }
+}
+
+/// A group like no other, in which only the publisher may publish.
+fn specification() -> Result<Groupspec, Failure> {
+    let specifier = GroupSpecifier::new("bench").map_err(failed("make a groupspec"))?;
+    Ok(specifier.make_unique(random_bytes()?).publish_key_seed(random_bytes()?).build())
+}
+
+fn loopback() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+fn failed<E: ToString>(what: &'static str) -> impl Fn(E) -> Failure {
+    move |error| Failure::new(Code::Failed, format!("cannot {what}")).tried(error.to_string())
+}

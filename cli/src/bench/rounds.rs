@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use super::args::Live;
+use super::figures::Ratio;
+use super::load::Load;
+use super::ours::{self, Traffic};
+use super::stage::Schedule;
+use super::star::{self, Signing};
+use super::tally::Tally;
+use super::{machine, phase};
+use crate::console::Console;
+use crate::stop::Stop;
+
+/// What is measured, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Members, the publisher among them.
+    pub(crate) nodes: usize,
+    /// What is streamed.
+    pub(crate) load: Load,
+    /// The group's part of each round.
+    pub(crate) ours: Schedule,
+    /// Each star's part of each round; `None`: no stars.
+    pub(crate) star: Option<Schedule>,
+    /// Group and stars take turns so often.
+    pub(crate) rounds: u16,
+}
+
+/// What all rounds together gave.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Results {
+    /// What the group's viewers got.
+    pub(crate) ours: Tally,
+    /// What its members received and sent.
+    pub(crate) traffic: Traffic,
+    /// The slowest round's way from starting the members to everybody having got a message.
+    pub(crate) join: Duration,
+    /// Messages in a run, on average over the latest round; the signed star takes it over.
+    pub(crate) run_length: f64,
+    /// What the signed star's viewers got.
+    pub(crate) star: Tally,
+    /// What the other one's got.
+    pub(crate) unsigned_star: Tally,
+    /// The group's processor time to the signed star's, round by round.
+    pub(crate) star_ratio: Ratio,
+    /// The same to the other one's.
+    pub(crate) unsigned_star_ratio: Ratio,
+    /// The most memory that the process held in any round, where the system says.
+    pub(crate) peak_resident_bytes: Option<u64>,
+}
+
+impl From<&Live> for Plan {
+    fn from(options: &Live) -> Self {
+        let measured = Duration::from_secs(options.secs.into());
+        let ours = Schedule { warm_up: Duration::from_secs(5), measured };
+        // Half as long: a star has nothing to settle, and two of them and the group take turns.
+        let star = Schedule { warm_up: Duration::from_secs(1), measured: measured / 2 };
+        Self {
+            nodes: options.nodes.into(),
+            load: Load { size: options.size.into(), rate: options.rate },
+            ours,
+            star: (!options.no_star).then_some(star),
+            rounds: options.rounds,
+        }
+    }
+}
+
+impl Plan {
+    /// Payload bytes of so many messages.
+    pub(crate) fn bytes(&self, messages: u64) -> f64 {
+        messages as f64 * self.load.size as f64
+    }
+
+    /// Measures everything. Each part has a runtime of its own, so nothing of the one before is left running.
+    pub(crate) fn run(&self, console: Console) -> Result<Results, Stop> {
+        let mut results = Results::default();
+        for round in 1..=self.rounds {
+            console.note(format_args!("round {round} of {}: the group", self.rounds));
+            let ours_cost = self.group(&mut results)?;
+            if let Some(schedule) = self.star {
+                console.note(format_args!("round {round} of {}: the stars", self.rounds));
+                let signing = Signing::Runs(results.run_length);
+                let signed = self.star(schedule, signing, &mut results.star)?;
+                results.star_ratio.add(ours_cost, signed);
+                let unsigned = self.star(schedule, Signing::None, &mut results.unsigned_star)?;
+                results.unsigned_star_ratio.add(ours_cost, unsigned);
+            }
+        }
+        Ok(results)
+    }
+
+    /// Gives the processor seconds for each gigabyte.
+    fn group(&self, results: &mut Results) -> Result<f64, Stop> {
+        let outcome = phase(ours::run(self.load, self.nodes - 1, self.ours))?;
+        let cost = outcome.tally.cpu_s_per_gb(self.load.size);
+        results.run_length = outcome.run_length;
+        results.ours.merge(outcome.tally);
+        results.traffic.add(outcome.traffic);
+        results.join = results.join.max(outcome.join);
+        results.peak_resident_bytes = machine::peak_resident_bytes();
+        Ok(cost)
+    }
+
+    fn star(&self, schedule: Schedule, signing: Signing, total: &mut Tally) -> Result<f64, Stop> {
+        let tally = phase(star::run(self.load, self.nodes - 1, schedule, signing))?;
+        let cost = tally.cpu_s_per_gb(self.load.size);
+        total.merge(tally);
+        Ok(cost)
+    }
+}

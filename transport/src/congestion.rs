@@ -113,7 +113,7 @@ impl Live {
         live
     }
 
-    /// Looks at the epoch once it has lasted a round trip, and moves the factor at most one step.
+    /// Looks at the epoch once it has lasted a round trip, and moves the factor at most one step. Spec TR-31, TR-32.
     fn judge(&mut self, now: Instant) {
         let length = self.smoothed_rtt.max(Duration::from_millis(50));
         if now.saturating_duration_since(self.epoch.since) < length {

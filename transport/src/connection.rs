@@ -40,7 +40,7 @@ impl From<CloseCode> for VarInt {
     }
 }
 
-/// Datagrams kept for a group whose proof is under way: the answer and the first datagrams race.
+/// Datagrams kept for a group whose proof is under way: the answer and the first datagrams race. Spec TR-16.
 const EARLY_DATAGRAMS: usize = 32;
 
 /// One QUIC connection to one peer, shared by its task and its links.
@@ -234,7 +234,7 @@ impl Connection {
 }
 
 impl Inbox {
-    /// Under the lock, so that nothing can follow a `Down`. Never waits: a full port loses datagrams.
+    /// Under the lock, so that nothing can follow a `Down`. Never waits: a full port loses datagrams. Spec TR-26.
     fn deliver(&mut self, peer: PeerId, mut datagram: Bytes) {
         let tag = datagram.first_chunk::<4>().map(|tag| u32::from_be_bytes(*tag));
         let attached = self.attached.iter().find(|attached| Some(attached.group.tag()) == tag);

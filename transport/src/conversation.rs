@@ -102,7 +102,7 @@ pub(crate) async fn receive(shared: Arc<Shared>, quic: quinn::Connection, peer: 
     conversation.connection.set_hello(hello);
     let hello = match conversation.wait_for_verdict().await {
         Ok(hello) => hello,
-        Err(code) => return conversation.connection.close(code),
+        Err(code) => return conversation.give_way(code),
     };
     let writer = conversation.spawn_writer(send, frames);
     let first = conversation.say(Own::Hello(hello)).await;
@@ -151,6 +151,13 @@ impl Conversation {
                 Considered::Superseded => return Err(CloseCode::Superseded),
             }
         }
+    }
+
+    /// Another connection is better, or this one died while it was held.
+    fn give_way(self, code: CloseCode) {
+        self.connection.close(code);
+        self.shared.release(&self.connection);
+        self.shared.connection_ended(self.connection.peer, false, DialError::Closed);
     }
 
     /// Closes the connection that this one takes the place of, and waits until its `Down`s are told.
@@ -203,7 +210,7 @@ impl Conversation {
     fn deadline(&self) -> Instant {
         let patience = self.shared.config.proof_timeout;
         if !self.is_current {
-            // The decider gives up first, and can then still answer the other's hello.
+            // The decider gives up first, and can then still answer the other's hello. Spec TR-45.
             let share = if self.shared.me < self.connection.peer { 1 } else { 2 };
             return self.quiet_since + patience * share;
         }
@@ -248,7 +255,7 @@ impl Conversation {
         }
     }
 
-    /// The other side has chosen the connection that we dialled.
+    /// The other side has chosen the connection that we dialled. Spec TR-41.
     async fn on_hello(&mut self, hello: Hello) -> Result<(), Ending> {
         self.connection.set_hello(hello);
         let Considered::Accepted { replaced, .. } = self.shared.consider(&self.connection) else {
@@ -356,6 +363,7 @@ impl Conversation {
         if self.detach(tag).await { self.say(Own::Leave { tag }).await } else { Ok(()) }
     }
 
+    /// The group is proven, whoever claimed: its link goes up, once. Spec TR-12.
     async fn attach(&mut self, group: Arc<GroupState>) -> Result<(), Ending> {
         let (peer, tag) = (self.connection.peer, group.tag());
         self.stranger = None;
@@ -399,6 +407,7 @@ impl Conversation {
     async fn end(mut self, ending: Ending, writer: JoinHandle<()>) {
         // Asked before we close as well, which overwrites the reason.
         let (failure, may_retry) = (self.failure(ending), self.is_current || self.is_superseded());
+        tracing::debug!(peer = ?self.connection.peer, ?ending, "connection over");
         self.shared.release(&self.connection);
         self.connection.settled.send_replace(true);
         for tag in self.connection.attached_tags() {

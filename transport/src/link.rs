@@ -83,7 +83,7 @@ impl Link {
         self.connection.peer
     }
 
-    /// Queues a message for the ordered, reliable stream. Never waits.
+    /// Queues a message for the ordered, reliable stream. Never waits. Spec TR-25.
     pub fn send_control(&self, packet: &Packet) -> Result<(), SendError> {
         self.check(packet);
         if !self.is_up.load(Ordering::Relaxed) {

@@ -31,6 +31,8 @@ pub(crate) struct Slot {
     pub(crate) current: Option<Arc<Connection>>,
     /// Our own connection whose hello is not answered yet.
     pub(crate) greeting: Option<Arc<Connection>>,
+    /// Connections of the peer's that wait until the greeting is settled.
+    pub(crate) held: Vec<u64>,
     /// Addresses being tried.
     pub(crate) dialing: Option<Dialing>,
     /// Groups that want a link to the peer and have none yet.
@@ -65,7 +67,7 @@ pub(crate) enum Verdict {
 /// Whether the connection that `hello` came on becomes the current one.
 ///
 /// A hello later than the one of the current connection, or from another life of the peer, means that the peer
-/// has lost the current one: it does not dial while it has one.
+/// has lost the current one: it does not dial while it has one. Spec TR-43, TR-44.
 pub(crate) fn judge(is_decider: bool, current: Option<Hello>, is_greeting: bool, hello: Hello) -> Verdict {
     match current {
         Some(current) if current.instance == hello.instance && current.stamp > hello.stamp => {
@@ -118,7 +120,7 @@ impl Slot {
 
     /// Whether there is a connection, or there may soon be one.
     pub(crate) fn is_busy(&self) -> bool {
-        self.current.is_some() || self.greeting.is_some() || self.dialing.is_some()
+        self.current.is_some() || self.greeting.is_some() || self.dialing.is_some() || !self.held.is_empty()
     }
 
     /// Ends a group's interest: its link if there is one, the dial if nobody else wants it. True if it had none
@@ -153,6 +155,7 @@ impl Slot {
     pub(crate) fn release(&mut self, connection: &Connection) {
         self.current.take_if(|current| current.id == connection.id);
         self.greeting.take_if(|greeting| greeting.id == connection.id);
+        self.held.retain(|id| *id != connection.id);
     }
 }
 

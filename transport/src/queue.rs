@@ -66,7 +66,7 @@ impl LiveQueue {
     }
 
     /// Adds a datagram; makes room by dropping the oldest of the least urgent, never anything more urgent than
-    /// the newcomer.
+    /// the newcomer. Spec TR-22.
     pub(crate) fn push(&mut self, datagram: Bytes, expires: Instant, priority: Priority) {
         let own = class(priority);
         while self.bytes + datagram.len() > self.most_bytes {
@@ -81,7 +81,7 @@ impl LiveQueue {
         self.classes[own].push_back(Waiting { expires, datagram });
     }
 
-    /// What goes next, and how long it is; drops what has expired on the way.
+    /// What goes next, and how long it is; drops what has expired on the way. Spec TR-21.
     pub(crate) fn peek(&mut self, now: Instant) -> Option<(Priority, usize)> {
         for (class, priority) in self.classes.iter_mut().zip(PRIORITIES) {
             while let Some(first) = class.front() {

@@ -21,7 +21,7 @@ use crate::frame::{FrameReader, Outgoing, write_frames};
 use crate::shared::Shared;
 use crate::tls::{SERVICE_ALPN, peer_of};
 
-/// Label under which the TLS exporter is drawn, which registrations are signed over.
+/// Label under which the TLS exporter is drawn, which registrations are signed over. Spec TR-51.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-stratus-rv/1 registration";
 /// Largest frame from the service: a welcome with some thirty records.
 const ANSWER_BYTES: usize = 64 << 10;
@@ -155,7 +155,7 @@ async fn listen(shared: &Shared, events: &mpsc::Sender<ServiceEvent>, id: u64, m
     }
 }
 
-/// Lets a burst of two seconds' worth through, then one per interval.
+/// Lets a burst of two seconds' worth through, then one per interval. Spec TR-52.
 struct Pace {
     interval: Duration,
     burst: Duration,

@@ -15,7 +15,7 @@ pub(crate) const MAX_DATAGRAM: usize = 1_162;
 
 pub(crate) fn endpoint() -> EndpointConfig {
     let mut settings = EndpointConfig::default();
-    // Packets of other protocols on the same socket are told apart by this bit.
+    // spec TR-6: packets of other protocols on the same socket are told apart by this bit.
     settings.grease_quic_bit(false);
     settings
 }

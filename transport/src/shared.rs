@@ -92,7 +92,7 @@ impl Shared {
         self.quic.connect_with(config, address, "peer.invalid").map_err(|error| DialError::of_connect(&error))
     }
 
-    /// Seeks a link for `group`.
+    /// Seeks a link for `group`, over the connection that there is. Spec TR-40.
     pub(crate) fn dial(self: &Arc<Self>, group: &Arc<GroupState>, peer: PeerId, addresses: Vec<SocketAddr>) {
         if peer == self.me {
             return group.put(LinkEvent::DialFailed { peer, reason: DialError::Oneself });
@@ -132,6 +132,7 @@ impl Shared {
 
     /// No address answered.
     pub(crate) fn dial_ended(self: &Arc<Self>, peer: PeerId, error: DialError) {
+        tracing::debug!(?peer, %error, "dial failed");
         if let Some(slot) = lock(&self.peers).get(&peer) {
             slot.dialing = None;
         }
@@ -159,6 +160,7 @@ impl Shared {
     pub(crate) fn consider(&self, connection: &Arc<Connection>) -> Considered {
         let mut peers = lock(&self.peers);
         let slot = peers.slot(connection.peer);
+        slot.held.retain(|id| *id != connection.id);
         let was_greeting = slot.greeting.take_if(|greeting| greeting.id == connection.id).is_some();
         let current = slot.current.as_ref().and_then(|current| current.hello());
         let hello = connection.hello().expect("set before a connection is considered");
@@ -169,6 +171,7 @@ impl Shared {
                 Considered::Accepted { replaced, answer: self.hello(&mut peers, connection) }
             }
             Verdict::Hold => {
+                slot.held.push(connection.id);
                 Considered::Held { until: slot.greeting.clone().expect("held only for a greeting") }
             }
             Verdict::Supersede => Considered::Superseded,
@@ -232,6 +235,7 @@ impl Shared {
     }
 
     /// Groups that still want the peer get another dial, once, if the connection was good; else they are told.
+    /// Spec TR-47.
     pub(crate) fn connection_ended(self: &Arc<Self>, peer: PeerId, may_retry: bool, reason: DialError) {
         let mut peers = lock(&self.peers);
         let is_down = *self.shutdown.borrow();

@@ -95,6 +95,7 @@ fn key_in(certificate: &[u8]) -> Option<PublicKey> {
 /// Checks keys of both directions. Its errors travel to the peer, so they say nothing. Spec TR-5.
 #[derive(Debug)]
 struct KeyChecker {
+    /// Spec TR-3.
     expected: Option<PeerId>,
     algorithms: WebPkiSupportedAlgorithms,
 }

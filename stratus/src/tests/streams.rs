@@ -1,3 +1,5 @@
+use tokio::sync::oneshot;
+
 use super::*;
 use crate::{Conditions, Identity, MulticastConfig, Piece, PieceFlags, PlayError, PublishError};
 
@@ -16,32 +18,19 @@ async fn what_is_published_is_played_byte_for_byte_by_everyone() {
     let server = server().await;
     let members = members(&at(&server), &spec(1), 5).await;
     let mut publication = members[0].1.publish("cam", Publish::default()).await.unwrap();
-    let mut playing = Vec::new();
-    for (_, group) in &members[1..] {
-        let mut playback = group.play("cam", Play::default()).await.unwrap();
-        let (started, has_started) = tokio::sync::oneshot::channel();
-        playing.push((
-            tokio::spawn(async move {
-                assert!(matches!(next(&mut playback).await, Some(Played::Start { is_reset: false, .. })));
-                started.send(()).unwrap();
-                let payloads = play_to_end(&mut playback).await;
-                playback.finish().await;
-                payloads
-            }),
-            has_started,
-        ));
-    }
     let mut tasks = Vec::new();
-    for (task, has_started) in playing {
-        has_started.await.unwrap();
-        tasks.push(task);
+    for (_, group) in &members[1..] {
+        tasks.push(viewer(group.play("cam", Play::default()).await.unwrap()));
+    }
+    for (_, start) in &mut tasks {
+        timeout(PATIENCE, start).await.unwrap().unwrap();
     }
     publication.send(key(payloads()[0].clone())).await.unwrap();
     for payload in &payloads()[1..] {
         publication.send(message(payload.clone())).await.unwrap();
     }
     assert!(publication.end().await.unwrap(), "everyone has everything");
-    for task in tasks {
+    for (task, _) in tasks {
         let played = timeout(PATIENCE, task).await.unwrap().unwrap();
         assert!(played == payloads(), "played {:?}", lengths(&played));
     }
@@ -178,37 +167,49 @@ async fn a_newcomer_starts_at_the_newest_key_message() {
     server.shutdown().await;
 }
 
-/// Publishes `count` messages of 4,000 bytes, one each 20 ms, to `viewers`; gives what each played.
-async fn broadcast(builder: &Builder, viewers: usize, count: u32) -> Vec<Vec<Bytes>> {
-    let members = members(builder, &spec(1), viewers + 1).await;
-    let mut publication = members[0].1.publish("cam", Publish::default()).await.unwrap();
-    let mut tasks = Vec::new();
-    let mut starts = Vec::new();
-    for (_, group) in &members[1..] {
-        let mut playback = group.play("cam", Play::default()).await.unwrap();
-        let (started, start) = tokio::sync::oneshot::channel();
-        starts.push(start);
-        tasks.push(tokio::spawn(async move {
-            assert!(matches!(next(&mut playback).await, Some(Played::Start { .. })));
-            started.send(()).unwrap();
-            let payloads = play_to_end(&mut playback).await;
-            playback.finish().await;
-            payloads
-        }));
-    }
-    for start in starts {
-        timeout(PATIENCE, start).await.unwrap().unwrap();
-    }
+/// Plays to the end from the first message on; says when it has found the stream.
+fn viewer(mut playback: Playback) -> (tokio::task::JoinHandle<Vec<Bytes>>, oneshot::Receiver<()>) {
+    let (started, start) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        assert!(matches!(next(&mut playback).await, Some(Played::Start { .. })));
+        started.send(()).unwrap();
+        let payloads = play_to_end(&mut playback).await;
+        playback.finish().await;
+        payloads
+    });
+    (task, start)
+}
+
+/// Sends `count` messages of 4,000 bytes, one each 20 ms, and ends; runs `halfway` in the middle.
+async fn send_numbers(mut publication: Publication, count: u32, halfway: impl FnOnce()) {
+    let mut halfway = Some(halfway);
     let mut clock = tokio::time::interval(Duration::from_millis(20));
     for number in 0..count {
         clock.tick().await;
         let payload = number.to_be_bytes().repeat(1_000);
         let outgoing = if number == 0 { key(payload) } else { message(payload) };
         publication.send(outgoing).await.unwrap();
+        if number == count / 2 {
+            halfway.take().expect("the middle comes once")();
+        }
     }
     publication.end().await.unwrap();
+}
+
+/// A stream of `count` messages to `viewers`; gives what each played.
+async fn broadcast(builder: &Builder, viewers: usize, count: u32) -> Vec<Vec<Bytes>> {
+    let members = members(builder, &spec(1), viewers + 1).await;
+    let publication = members[0].1.publish("cam", Publish::default()).await.unwrap();
+    let mut tasks = Vec::new();
+    for (_, group) in &members[1..] {
+        tasks.push(viewer(group.play("cam", Play::default()).await.unwrap()));
+    }
+    for (_, start) in &mut tasks {
+        timeout(PATIENCE, start).await.unwrap().unwrap();
+    }
+    send_numbers(publication, count, || {}).await;
     let mut played = Vec::new();
-    for task in tasks {
+    for (task, _) in tasks {
         played.push(timeout(PATIENCE, task).await.unwrap().unwrap());
     }
     close_all(members).await;
@@ -238,5 +239,37 @@ async fn a_limited_upload_still_serves_everyone() {
     for payloads in &played {
         assert_eq!(numbers(payloads), (0..100).collect::<Vec<_>>());
     }
+    server.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn viewers_lose_nothing_when_another_is_killed() {
+    let server = server().await;
+    let members = members(&at(&server), &spec(1), 5).await;
+    let publication = members[0].1.publish("cam", Publish::default()).await.unwrap();
+    let mut tasks = Vec::new();
+    for (_, group) in &members[1..] {
+        tasks.push(viewer(group.play("cam", Play::default()).await.unwrap()));
+    }
+    // A sixth in a runtime of its own, which goes away like a killed process: without a word.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let builder = at(&server);
+    let victim = runtime.spawn(async move {
+        let connection = start(builder).await;
+        let group = connection.join(&spec(1)).await.unwrap();
+        let (task, start) = viewer(group.play("cam", Play::default()).await.unwrap());
+        start.await.unwrap();
+        (connection, task)
+    });
+    for (_, start) in &mut tasks {
+        timeout(PATIENCE, start).await.unwrap().unwrap();
+    }
+    let _victim = timeout(PATIENCE, victim).await.unwrap().unwrap();
+    send_numbers(publication, 150, move || runtime.shutdown_background()).await;
+    for (task, _) in tasks {
+        let played = timeout(PATIENCE, task).await.unwrap().unwrap();
+        assert_eq!(numbers(&played), (0..150).collect::<Vec<_>>());
+    }
+    close_all(members).await;
     server.shutdown().await;
 }

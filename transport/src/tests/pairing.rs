@@ -44,6 +44,39 @@ async fn nor_does_it_flap_when_packets_take_their_time_and_overtake() {
     many_glares(Some(Conditions { delay, jitter, ..Conditions::default() })).await;
 }
 
+/// Two seeds, the first of which has the smaller peer id.
+fn by_id(one: u8, other: u8) -> (u8, u8) {
+    if identity(one).peer() < identity(other).peer() { (one, other) } else { (other, one) }
+}
+
+#[tokio::test]
+async fn the_smaller_answers_no_hello_while_its_own_is_unanswered_and_takes_the_other_if_it_fails() {
+    let (smaller, larger) = by_id(1, 2);
+    let patience = Duration::from_millis(400);
+    let mut member = Member::with(Config { proof_timeout: patience, ..config() }, smaller, 1);
+    // spec TR-42, TR-45: the larger one completes the handshake of the dial, and then says nothing on it.
+    member.port.dial(identity(larger).peer(), vec![super::raw::silent_listener(larger)]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let started = Instant::now();
+    let mut raw = super::raw::Raw::proven(larger, 1, &member.endpoint).await;
+    assert!(started.elapsed() > Duration::from_millis(150), "answered after {:?}", started.elapsed());
+    assert_eq!(member.next().await, Seen::Up(identity(larger).peer()));
+    assert_eq!(member.rest().await, []);
+    raw.send.finish().unwrap();
+}
+
+#[tokio::test]
+async fn the_larger_answers_a_hello_at_once_whatever_it_has_under_way() {
+    let (smaller, larger) = by_id(1, 2);
+    let mut member = Member::new(larger, 1);
+    member.port.dial(identity(smaller).peer(), vec![super::raw::silent_listener(smaller)]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let started = Instant::now();
+    let _raw = super::raw::Raw::proven(smaller, 1, &member.endpoint).await;
+    assert!(started.elapsed() < Duration::from_secs(1), "answered after {:?}", started.elapsed());
+    assert_eq!(member.next().await, Seen::Up(identity(smaller).peer()));
+}
+
 #[tokio::test]
 async fn a_restarted_peer_replaces_its_old_connection() {
     let (mut a, b) = pair(1).await;

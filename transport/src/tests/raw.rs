@@ -38,6 +38,21 @@ pub(super) async fn connect(
     Ok((endpoint, quic))
 }
 
+/// Listens with the key of `seed`, completes handshakes and says nothing.
+pub(super) fn silent_listener(seed: u8) -> SocketAddr {
+    let tls = Tls::new(&identity(seed));
+    let transport = Arc::new(settings::transport(&config(), &Arc::default()));
+    let endpoint = quinn::Endpoint::server(settings::server(&tls, false, transport), loopback()).unwrap();
+    let address = endpoint.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut silent = Vec::new();
+        while let Some(incoming) = endpoint.accept().await {
+            silent.push(incoming.await);
+        }
+    });
+    address
+}
+
 impl Raw {
     /// Connects as a peer would; says nothing yet.
     pub(super) async fn new(seed: u8, to: &Endpoint) -> Self {
@@ -71,8 +86,14 @@ impl Raw {
         let mut raw = Self::greeted(seed, to).await;
         let claim = raw.claim(group, 3);
         raw.say(&claim).await;
-        assert!(matches!(raw.hear().await, Some(Own::Yes { id: 3, .. })));
-        raw
+        loop {
+            match raw.hear().await {
+                // The other side may want the same.
+                Some(Own::Claim { .. }) => {}
+                Some(Own::Yes { id: 3, .. }) => return raw,
+                other => panic!("{other:?} in answer to a claim"),
+            }
+        }
     }
 
     /// A good claim for this connection.

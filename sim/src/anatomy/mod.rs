@@ -10,13 +10,14 @@ use crate::world::Packet;
 
 mod kinds;
 mod state;
+mod tree;
 
 use kinds::Kinds;
 pub(crate) use state::State;
 
 /// Where delay arises: the way of each fragment to each member, hop by hop.
 ///
-/// Costs 24 bytes for each fragment and member, so it is kept only when asked for.
+/// Costs 32 bytes for each fragment and member, so it is kept only when asked for.
 #[derive(Debug)]
 pub(crate) struct Anatomy {
     /// By member, then by fragment index.
@@ -36,6 +37,7 @@ struct Way {
     at: u64,
     hops: u16,
     is_repair: bool,
+    from: u32,
     queued: u32,
     travelled: u32,
     slice: u8,
@@ -121,6 +123,7 @@ impl Anatomy {
                 at: now.as_micros(),
                 hops: before.hops + 1,
                 is_repair: is_repair || before.is_repair,
+                from: packet.head.from,
                 queued: before.queued + packet.head.sent_at.since(packet.head.queued_at).as_micros() as u32,
                 travelled: before.travelled + now.since(packet.head.sent_at).as_micros() as u32,
                 slice,
@@ -180,6 +183,7 @@ impl Anatomy {
         }
         lines.push(depths(&pushed));
         lines.push(by_member(&self.played));
+        lines.extend(tree::lines(&self.ways, self.slices as u8));
         lines.extend(self.kinds.lines());
         lines.extend(timeline(&self.played));
         lines.append(&mut self.states);

@@ -1,6 +1,7 @@
 //! Whole members on real loopback sockets.
 
 mod entering;
+mod meeting;
 mod streams;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -18,6 +18,7 @@ use crate::args::Demo;
 use crate::console::Console;
 use crate::feed::{Feeder, Totals};
 use crate::group::random_bytes;
+use crate::publish::announced;
 use crate::signals::Signals;
 use crate::source::{self, Format};
 use crate::stop::{Code, Failure, Stop};
@@ -99,11 +100,12 @@ async fn publish(
     arrivals: Arrivals,
     console: Console,
 ) -> Result<Totals, Failure> {
+    let publishing = group.publish(STREAM, stratus::Publish::default());
+    let mut publication = publishing.await.map_err(failed("publish the test picture"))?;
+    announced(group).await;
     let batches = source::read(Box::new(Cursor::new(CLIP)), Format::PacedTransport { limit });
     let observer = move |index, at| arrivals.note(index, at);
     let mut feeder = Feeder::new(batches, Some(Box::new(observer)), console);
-    let publishing = group.publish(STREAM, stratus::Publish::default());
-    let mut publication = publishing.await.map_err(failed("publish the test picture"))?;
     console.note(format_args!("publishing the test picture for {} s at most", limit.as_secs().min(30)));
     feeder.run(&mut publication).await?;
     publication.end().await.map_err(failed("end the stream"))?;
@@ -118,7 +120,7 @@ fn counts_of_publisher(totals: Totals, info: &GroupInfo) -> Counts {
         messages: totals.messages,
         bytes: totals.bytes,
         publisher_sent_bytes: counters.sent_bytes(),
-        control_bytes: counters.control_received_bytes,
+        control_bytes: counters.control_received_bytes + info.overlay_received_bytes,
         ..Counts::default()
     }
 }
@@ -131,7 +133,7 @@ fn add(counts: &mut Counts, viewed: Viewed, totals: Totals) {
     counts.delivered += viewed.messages;
     counts.identical_viewers += u64::from(viewed.is_prefix && viewed.bytes == totals.bytes);
     counts.received_bytes += counters.received_bytes();
-    counts.control_bytes += counters.control_received_bytes;
+    counts.control_bytes += counters.control_received_bytes + viewed.info.overlay_received_bytes;
     counts.manifest_bytes += counters.manifests_received_bytes;
     counts.delays.extend(viewed.delays);
 }

@@ -47,9 +47,9 @@ fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
     start_log(arguments);
     match &arguments.command {
         Command::Group { action } => group::run(action, console),
-        Command::Publish(options) => runtime()?.block_on(publish::run(options, console)),
-        Command::Play(options) => runtime()?.block_on(play::run(options, console)),
-        Command::Demo(options) => runtime()?.block_on(demo::run(options, console)),
+        Command::Publish(options) => complete(publish::run(options, console)),
+        Command::Play(options) => complete(play::run(options, console)),
+        Command::Demo(options) => complete(demo::run(options, console)),
         Command::Bench { what } => bench::run(what, console),
     }
 }
@@ -62,6 +62,14 @@ fn start_log(arguments: &Arguments) {
         .with_target(false)
         .with_env_filter(EnvFilter::new(arguments.log_filter()))
         .init();
+}
+
+/// Runs a command on threads of its own. What is still running then (a name being looked up) is not waited for.
+fn complete(command: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_background();
+    result
 }
 
 fn runtime() -> Result<Runtime, Failure> {

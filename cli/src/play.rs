@@ -1,8 +1,10 @@
 //! `stratus play`: receives a live stream from a group.
 
 use std::pin::pin;
+use std::time::Duration;
 
-use stratus::{Kind, MulticastConfig, Play as Options, PlayError, Playback, Played, StreamMessage};
+use stratus::{Group, Kind, MulticastConfig, Play as Options, PlayError, Playback, Played, StreamMessage};
+use tokio::time::timeout;
 
 use crate::args::Play;
 use crate::console::Console;
@@ -12,6 +14,9 @@ use crate::sink::Sink;
 use crate::spec;
 use crate::stop::{Code, Failure, Stop};
 use crate::ts::Joiner;
+
+/// How long a reader that is slow may hold up an end that was asked for.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs `stratus play …`.
 pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
@@ -30,17 +35,22 @@ pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
         signal = &mut signal => Err(Stop::Signal(signal)),
     };
     let Player { sink, counts, .. } = player;
-    let has_begun = counts.bytes > 0;
-    let result = match ended {
-        Ok(()) => sink.finish().await,
-        // What came is kept, and being told to stop is how a live stream ends for a viewer.
-        Err(Stop::Signal(_)) if has_begun => sink.finish().await,
-        Err(stop) => Err(stop),
-    };
-    if has_begun {
+    let has_ended = ended.is_ok();
+    if counts.bytes > 0 {
         console.note(counts.summary(&options.stream));
     }
-    if result.is_ok() && counts.is_at_end {
+    let result = match ended {
+        Ok(()) => tokio::select! {
+            result = finish(sink, session.group()) => result,
+            signal = &mut signal => Err(Stop::Signal(signal)),
+        },
+        // What came is kept, and being told to stop is how a live stream ends for a viewer.
+        Err(Stop::Signal(_)) if counts.bytes > 0 => {
+            timeout(WRITE_TIMEOUT, sink.finish()).await.unwrap_or(Ok(()))
+        }
+        Err(stop) => Err(stop),
+    };
+    if has_ended && result.is_ok() {
         // Those whom we feed may not have everything yet.
         tokio::select! {
             () = playback.finish() => {}
@@ -49,6 +59,16 @@ pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     }
     session.close().await;
     result
+}
+
+/// The stream is over: writes what is left.
+async fn finish(sink: Sink, group: &Group) -> Result<(), Stop> {
+    sink.finish().await?;
+    // A group that is closed looks like a stream that has ended, and is neither asked for nor expected.
+    let closed = group.info().await.err();
+    closed.map_or(Ok(()), |error| {
+        Err(Failure::new(Code::Failed, "the stream was cut off").tried(error.to_string()).into())
+    })
 }
 
 /// Writes what is played.
@@ -66,7 +86,6 @@ struct Counts {
     bytes: u64,
     missing_fragments: u64,
     missing_messages: u64,
-    is_at_end: bool,
 }
 
 impl Player {
@@ -80,10 +99,7 @@ impl Player {
             match played {
                 Some(Played::Message(message)) => self.write(message).await?,
                 Some(other) => self.tell(&other, playback.name()),
-                None => {
-                    self.counts.is_at_end = true;
-                    return Ok(());
-                }
+                None => return Ok(()),
             }
         }
     }

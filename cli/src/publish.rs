@@ -4,17 +4,24 @@ use std::path::Path;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use stratus::{MulticastConfig, PublishError};
+use stratus::{Group, MulticastConfig, Publication, PublishError};
 use stratus_groupspec::Groupspec;
+use tokio::time::sleep;
 
 use crate::args::Publish;
 use crate::console::Console;
 use crate::feed::{Feeder, Totals};
-use crate::session::{Entrance, Presence, Session};
+use crate::session::{Company, Entrance, Presence, Session};
 use crate::signals::Signals;
 use crate::source::{self, Format};
 use crate::spec;
 use crate::stop::{Code, Failure, Signal, Stop};
+
+/// How long a publisher waits for its first link when others are in the group.
+const LINK_TIME: Duration = Duration::from_secs(1);
+/// How long a stream is announced before its first byte: the news goes from neighbor to neighbor, and those who waited
+/// for it ask each other for their parts.
+const ANNOUNCE_TIME: Duration = Duration::from_millis(300);
 
 /// Runs `stratus publish …`.
 pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop> {
@@ -45,16 +52,15 @@ async fn stream(
     mut signal: Pin<&mut impl Future<Output = Signal>>,
     console: Console,
 ) -> Result<(), Stop> {
-    let mut entered = pin!(entrance.entered(Presence::Known));
-    tokio::select! {
-        begun = both(feeder.begin(), &mut entered) => begun?,
+    let company = tokio::select! {
+        begun = both(feeder.begin(), entrance.entered(Presence::Known)) => begun?,
         signal = &mut signal => return Err(Stop::Signal(signal)),
-    }
+    };
     let publish = session.group().publish(&options.stream, stratus::Publish::default());
     let mut publication = publish.await.map_err(|error| of_publish(&options.stream, &error))?;
     console.note(format_args!("publishing \"{}\"", options.stream));
     let ended = tokio::select! {
-        result = feeder.run(&mut publication) => result.map_err(Stop::Failed),
+        result = feed(session.group(), company, feeder, &mut publication) => result.map_err(Stop::Failed),
         signal = &mut signal => Err(Stop::Signal(signal)),
     };
     // Whatever ended it, viewers are told, and those who lack something get it.
@@ -63,12 +69,33 @@ async fn stream(
     ended
 }
 
-/// Waits for both, or for the first failure.
-async fn both(
-    first: impl Future<Output = Result<(), Failure>>,
-    second: impl Future<Output = Result<(), Failure>>,
+/// Feeds all there is, once those who are there can have heard of the stream.
+async fn feed(
+    group: &Group,
+    company: Company,
+    feeder: &mut Feeder,
+    publication: &mut Publication,
 ) -> Result<(), Failure> {
-    tokio::try_join!(first, second).map(|_| ())
+    if company == Company::Others {
+        announced(group).await;
+    }
+    feeder.run(publication).await
+}
+
+/// Gives members who wait for a stream a moment to hear of it, so that they get it from its first byte.
+pub(crate) async fn announced(group: &Group) {
+    // A publisher that has just come has its first links to make; without any, nobody is kept waiting.
+    if group.joined(LINK_TIME).await.is_ok() {
+        sleep(ANNOUNCE_TIME).await;
+    }
+}
+
+/// Waits for both, or for the first failure; gives what the second gave.
+async fn both<T>(
+    first: impl Future<Output = Result<(), Failure>>,
+    second: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::try_join!(first, second).map(|((), second)| second)
 }
 
 fn check_rights(spec: &Groupspec) -> Result<(), Failure> {

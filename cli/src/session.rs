@@ -69,6 +69,15 @@ pub(crate) enum Presence {
     Linked,
 }
 
+/// Who else was there when the group was entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// As far as a server knows, nobody.
+    Alone,
+    /// Members, linked or on the way to it.
+    Others,
+}
+
 /// The way into a group, until it is entered.
 pub(crate) struct Entrance {
     group: Group,
@@ -80,18 +89,18 @@ pub(crate) struct Entrance {
 
 impl Entrance {
     /// Waits until the group is entered in the sense of `wanted`, and says how that goes.
-    pub(crate) async fn entered(mut self, wanted: Presence) -> Result<(), Failure> {
+    pub(crate) async fn entered(mut self, wanted: Presence) -> Result<Company, Failure> {
         let deadline = Instant::now() + self.patience;
         loop {
             if self.group.neighbor_count() > 0 {
                 self.console.note(format_args!("joined group {}", self.title));
-                return Ok(());
+                return Ok(Company::Others);
             }
             match timeout_at(deadline, self.events.recv()).await {
                 Ok(Some(event)) => {
                     self.tell(&event);
-                    if suffices(&event, wanted) {
-                        return Ok(());
+                    if let Some(company) = company(&event, wanted) {
+                        return Ok(company);
                     }
                 }
                 Ok(None) => return Err(Failure::new(Code::Failed, "the group was closed")),
@@ -106,7 +115,7 @@ impl Entrance {
     /// Ends only with the failure to enter; a group that was entered stays so.
     pub(crate) async fn failed(self, wanted: Presence) -> Failure {
         match self.entered(wanted).await {
-            Ok(()) => std::future::pending().await,
+            Ok(_) => std::future::pending().await,
             Err(failure) => failure,
         }
     }
@@ -129,11 +138,13 @@ impl Entrance {
     }
 }
 
-fn suffices(event: &Event, wanted: Presence) -> bool {
+/// Who is there, if the event says enough.
+fn company(event: &Event, wanted: Presence) -> Option<Company> {
     match event {
-        Event::NeighborConnect { .. } => true,
-        Event::ServerConnect { named, .. } => *named == 0 || wanted == Presence::Known,
-        _ => false,
+        Event::NeighborConnect { .. } => Some(Company::Others),
+        Event::ServerConnect { named: 0, .. } => Some(Company::Alone),
+        Event::ServerConnect { .. } if wanted == Presence::Known => Some(Company::Others),
+        _ => None,
     }
 }
 

@@ -2,8 +2,8 @@
 
 mod common;
 
-use std::io::{Read as _, Write as _};
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStderr, Stdio};
 use std::time::Duration;
 
 use common::{CLIP, Stage, command, signal, stratus, until_written, wait};
@@ -135,21 +135,54 @@ fn a_viewer_whose_disk_is_full_says_so() {
     assert_eq!(wait(publisher).code, Some(0));
 }
 
+/// Reads stderr until it says that joining has begun; from then on signals are caught.
+fn until_joining(child: &mut Child) -> BufReader<ChildStderr> {
+    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("joining group") {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).expect("text"), 0, "it ended before it joined");
+    }
+    stderr
+}
+
 #[test]
 fn signals_before_the_work_was_done_have_their_codes() {
-    let stage = Stage::new();
-    let folder = tempfile::tempdir().expect("a folder");
+    let (stage, folder) = (Stage::new(), tempfile::tempdir().expect("a folder"));
     for (name, code) in [("INT", 130), ("TERM", 143)] {
-        let path = folder.path().join(name);
-        let viewer = stage.play(&path);
-        // The output exists once the arguments are read; the signals are caught right after.
-        common::until("the viewer runs", || path.exists());
-        std::thread::sleep(Duration::from_millis(300));
+        let mut viewer = stage.play(&folder.path().join(name));
+        let mut stderr = until_joining(&mut viewer);
         signal(&viewer, name);
-        let viewer = wait(viewer);
-        assert_eq!(viewer.code, Some(code), "{}", viewer.stderr);
-        assert!(!viewer.stderr.contains("error:"), "{}", viewer.stderr);
+        assert_eq!(wait(viewer).code, Some(code));
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).expect("text");
+        assert!(!rest.contains("error:"), "{rest}");
     }
+}
+
+#[test]
+fn the_second_signal_kills() {
+    let (stage, folder) = (Stage::new(), tempfile::tempdir().expect("a folder"));
+    let path = folder.path().join("noise");
+    let mut viewer = stage.play(&path);
+    let mut publisher = command(&["publish", &stage.publisher, "cam", "--raw", "--listen", "127.0.0.1:0"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("built");
+    let mut input = publisher.stdin.take().expect("piped");
+    input.write_all(b"first").expect("it reads");
+    until_written(&path, 5);
+    // A publisher stays for a viewer who lacks something, and this one will not fetch it.
+    signal(&viewer, "STOP");
+    input.write_all(b"second").expect("it reads");
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&publisher, "TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(publisher.try_wait().expect("our own child").is_none(), "it stays for its viewer");
+    signal(&publisher, "TERM");
+    assert_eq!(wait(publisher).code, Some(143));
+    viewer.kill().expect("our own child");
+    viewer.wait().expect("killed");
 }
 
 #[test]

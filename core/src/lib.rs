@@ -26,5 +26,5 @@ pub use ring::{Arc as RingArc, Distance, GroupAddress, RingKey};
 pub use rng::Rng;
 pub use time::Time;
 pub use timers::Timers;
-pub use verify::{Digest, DirectVerify, Verify};
+pub use verify::{CachingVerify, Digest, DirectVerify, Verify};
 pub use wire::{DecodeError, Reader, Wire, Writer};

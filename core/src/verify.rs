@@ -1,3 +1,6 @@
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use ed25519_dalek::{Verifier as _, VerifyingKey};
 
@@ -36,6 +39,40 @@ impl Verify for DirectVerify {
     }
 }
 
+/// Does the arithmetic, and keeps the last few keys ready for use: a stream's key signs every run, and making
+/// it ready costs a seventh of a check. It remembers keys, never verdicts. One per node.
+#[derive(Debug, Default)]
+pub struct CachingVerify {
+    keys: RefCell<VecDeque<VerifyingKey>>,
+}
+
+/// More than the streams and neighbors that sign in one moment.
+const MAX_KEYS: usize = 16;
+
+impl CachingVerify {
+    fn key(&self, key: &PublicKey) -> Option<VerifyingKey> {
+        let mut keys = self.keys.borrow_mut();
+        if let Some(known) = keys.iter().find(|known| known.as_bytes() == &key.0) {
+            return Some(*known);
+        }
+        let ready = VerifyingKey::from_bytes(&key.0).ok().filter(|key| !key.is_weak())?;
+        keys.truncate(MAX_KEYS - 1);
+        keys.push_front(ready);
+        Some(ready)
+    }
+}
+
+impl Verify for CachingVerify {
+    fn signature(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        self.key(key).is_some_and(|key| key.verify(message, &signature).is_ok())
+    }
+
+    fn digest(&self, payload: &Bytes) -> Digest {
+        DirectVerify.digest(payload)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +95,20 @@ mod tests {
         let mut signature = [0; 64];
         signature[0] = 1;
         assert!(!DirectVerify.signature(&PublicKey(weak), b"anything", &Signature(signature)));
+        assert!(!CachingVerify::default().signature(&PublicKey(weak), b"anything", &Signature(signature)));
+    }
+
+    #[test]
+    fn a_cached_key_gives_the_same_verdicts_and_the_cache_is_bounded() {
+        let verify = CachingVerify::default();
+        for number in 0..40 {
+            let identity = Identity::from_seed([number; 32]);
+            let signature = identity.sign(b"run 3");
+            for _ in 0..2 {
+                assert!(verify.signature(&identity.public(), b"run 3", &signature));
+                assert!(!verify.signature(&identity.public(), b"run 4", &signature));
+            }
+        }
+        assert_eq!(verify.keys.borrow().len(), MAX_KEYS);
     }
 }

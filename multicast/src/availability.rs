@@ -57,19 +57,24 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// Tells of the runs `base` … `base + held.len() − 1`, of which it has those that are true.
-    pub(crate) fn of(base: u64, held: impl Iterator<Item = bool>) -> Self {
-        let mut map = Self { base, ..Self::default() };
-        for (run, is_held) in (base..).zip(held) {
-            map.span = run + 1 - base;
+    /// Tells of the runs `base` … `end` − 1, all of which it has but those `missing`, which rise.
+    pub(crate) fn of(base: u64, end: u64, missing: impl Iterator<Item = u64>) -> Self {
+        let mut map = Self { base, span: end - base, ..Self::default() };
+        for run in missing {
             match map.gaps.last_mut() {
-                _ if is_held => {}
                 Some((first, count)) if *first + *count == run => *count += 1,
                 _ => map.gaps.push((run, 1)),
             }
         }
         map.trim();
         map
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_held(base: u64, held: impl Iterator<Item = bool>) -> Self {
+        let held: Vec<bool> = held.collect();
+        let missing = (base..).zip(&held).filter(|(_, is_held)| !**is_held).map(|(run, _)| run);
+        Self::of(base, base + held.len() as u64, missing)
     }
 
     /// Drops missing runs at both ends, and the oldest part when there are too many gaps.
@@ -189,7 +194,7 @@ mod tests {
     use super::*;
 
     fn map(base: u64, held: &str) -> Availability {
-        Availability::of(base, held.chars().map(|c| c == '#'))
+        Availability::of_held(base, held.chars().map(|c| c == '#'))
     }
 
     #[test]

@@ -7,7 +7,8 @@ pub struct Config {
     /// headers. Default 1,128: six TS packets in the 1,162-byte datagram that every path carries.
     pub fragment_size: usize,
     /// Longest that the publisher holds a fragment back for company in its run. More saves signatures and
-    /// system calls and adds delay. Default 12 ms, from the cost of a signature check (ARCHITECTURE.md).
+    /// system calls and adds delay. Default 20 ms; with a limited upload at most [`Config::LIMITED_RUN_HOLD`]
+    /// counts. Both were measured (ARCHITECTURE.md).
     pub run_hold: Duration,
     /// Most fragments in a run, 1 to 32. Default 32: the hold ends it long before at common rates.
     pub run_length: usize,
@@ -76,7 +77,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             fragment_size: 1_128,
-            run_hold: Duration::from_millis(12),
+            run_hold: Duration::from_millis(20),
             run_length: 32,
             window_duration: Duration::from_secs(8),
             relay_margin_duration: Duration::from_secs(2),
@@ -101,6 +102,14 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The longest hold of a publisher whose upload is limited: long runs queue in scarce uplinks.
+    pub const LIMITED_RUN_HOLD: Duration = Duration::from_millis(12);
+
+    /// How long a fragment is held, given the upload.
+    pub(crate) fn hold(&self) -> Duration {
+        if self.upload.is_some() { self.run_hold.min(Self::LIMITED_RUN_HOLD) } else { self.run_hold }
+    }
+
     /// Refuses what cannot work, naming the field.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let checks = [

@@ -264,7 +264,7 @@ impl Swarm {
             return None;
         }
         let hold = match &self.role {
-            Role::Publisher(cutter) => cutter.due_at(config.run_hold),
+            Role::Publisher(cutter) => cutter.due_at(config.hold()),
             _ => None,
         };
         let map = (self.next_map_at > Time::ZERO).then_some(self.next_map_at);
@@ -382,8 +382,8 @@ impl Swarm {
 
     /// Our map as it stands.
     fn map(&self, turn: &Turn<'_, '_>) -> Availability {
-        let held = self.window.iter().map(|(_, run)| run.is_complete());
-        let mut map = Availability::of(self.window.base(), held);
+        let window = &self.window;
+        let mut map = Availability::of(window.base(), window.end(), window.incomplete());
         let now = turn.cx.now;
         let flowing = self.flowing(now);
         (map.free, map.home_free) = self.children.free(&self.room(turn.config), flowing);

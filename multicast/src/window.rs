@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +89,8 @@ pub(crate) struct Window {
     verified_end: u64,
     bytes: usize,
     newest_key: Option<u64>,
+    /// Runs that lack something: few, while the window is long.
+    incomplete: BTreeSet<u64>,
 }
 
 /// How much a window may hold, and for how long.
@@ -143,9 +145,9 @@ impl Window {
         self.runs.get_mut(usize::try_from(run.checked_sub(self.base)?).ok()?)
     }
 
-    /// Every run from the base on.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Run)> {
-        (self.base..).zip(&self.runs)
+    /// The runs that lack something, rising.
+    pub(crate) fn incomplete(&self) -> impl Iterator<Item = u64> {
+        self.incomplete.iter().copied()
     }
 
     /// Makes places up to and including `run`; gives back the ones that are new.
@@ -160,6 +162,7 @@ impl Window {
         }
         let first = self.end();
         self.runs.resize_with((run + 1 - self.base) as usize, || Run::new(now));
+        self.incomplete.extend(first..run + 1);
         first..run + 1
     }
 
@@ -178,7 +181,12 @@ impl Window {
         }
         let place = self.get_mut(run).expect("the caller made the place");
         assert!(place.manifest.is_none(), "spec MC-7: a second manifest for one run was accepted");
-        self.bytes += place.set_manifest(manifest);
+        let added = place.set_manifest(manifest);
+        let is_complete = place.is_complete();
+        self.bytes += added;
+        if is_complete {
+            self.incomplete.remove(&run);
+        }
     }
 
     /// Puts a verified payload in its place, which must exist; says whether it was missing.
@@ -189,7 +197,11 @@ impl Window {
         }
         let length = payload.len();
         place.payloads[position as usize] = payload;
+        let is_complete = place.is_complete();
         self.bytes += length;
+        if is_complete {
+            self.incomplete.remove(&run);
+        }
         true
     }
 
@@ -210,7 +222,10 @@ impl Window {
     fn drop_below(&mut self, base: u64) {
         while self.base < base {
             match self.runs.pop_front() {
-                Some(run) => self.bytes -= run.bytes(),
+                Some(run) => {
+                    self.bytes -= run.bytes();
+                    self.incomplete.remove(&self.base);
+                }
                 None => {
                     self.base = base;
                     return;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Cx, DirectVerify, Machine, PeerId, Rng, Time, Wire, drive};
+use stratus_core::{CachingVerify, Cx, Machine, PeerId, Rng, Time, Wire, drive};
 use stratus_multicast as multicast;
 use stratus_node::{Command, Input, Message, Node, Output};
 use stratus_overlay as overlay;
@@ -51,6 +51,7 @@ pub(crate) struct Parts {
 pub(crate) struct Host {
     node: Node,
     rng: Rng,
+    verify: CachingVerify,
     began: Instant,
     endpoint: Endpoint,
     port: GroupPort,
@@ -83,6 +84,7 @@ impl Host {
         Self {
             node,
             rng,
+            verify: CachingVerify::default(),
             began: Instant::now(),
             endpoint,
             port,
@@ -156,7 +158,7 @@ impl Host {
     }
 
     fn drive(&mut self, input: Input) {
-        let mut cx = Cx { now: self.now(), rng: &mut self.rng, verify: &DirectVerify };
+        let mut cx = Cx { now: self.now(), rng: &mut self.rng, verify: &self.verify };
         drive(&mut self.node, &mut cx, input, &mut self.out);
     }
 
@@ -169,7 +171,7 @@ impl Host {
     }
 
     fn wake(&mut self) {
-        let mut cx = Cx { now: self.now(), rng: &mut self.rng, verify: &DirectVerify };
+        let mut cx = Cx { now: self.now(), rng: &mut self.rng, verify: &self.verify };
         self.node.wake(&mut cx, &mut self.out);
         for (peer, addresses) in self.entry.wake(&mut self.rng) {
             self.port.dial(peer, addresses);

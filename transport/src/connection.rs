@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Poll;
 
 use bytes::{Buf, Bytes};
 use quinn::VarInt;
@@ -40,6 +41,8 @@ impl From<CloseCode> for VarInt {
     }
 }
 
+/// Most datagrams that are handed over together.
+const TRAIN: usize = 64;
 /// Datagrams kept for a group whose proof is under way: the answer and the first datagrams race. Spec TR-16.
 const EARLY_DATAGRAMS: usize = 32;
 
@@ -190,7 +193,7 @@ impl Connection {
         inbox.attached.push(attached);
         for datagram in std::mem::take(&mut inbox.early) {
             if datagram.starts_with(&tag.to_be_bytes()) {
-                inbox.deliver(self.peer, datagram);
+                inbox.deliver_one(self.peer, datagram);
             } else {
                 inbox.early.push_back(datagram);
             }
@@ -223,9 +226,26 @@ impl Connection {
 
     /// Hands each datagram to its group until the connection is lost.
     pub(crate) async fn read_datagrams(&self) {
+        let mut train = Vec::with_capacity(TRAIN);
         while let Ok(datagram) = self.quic.read_datagram().await {
-            self.inbox().deliver(self.peer, datagram);
+            train.push(datagram);
+            while train.len() < TRAIN
+                && let Some(datagram) = self.next_ready().await
+            {
+                train.push(datagram);
+            }
+            self.inbox().deliver(self.peer, &mut train);
         }
+    }
+
+    /// The next datagram, if it is here already.
+    async fn next_ready(&self) -> Option<Bytes> {
+        let mut next = std::pin::pin!(self.quic.read_datagram());
+        std::future::poll_fn(|cx| match next.as_mut().poll(cx) {
+            Poll::Ready(datagram) => Poll::Ready(datagram.ok()),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {
@@ -235,13 +255,28 @@ impl Connection {
 
 impl Inbox {
     /// Under the lock, so that nothing can follow a `Down`. Never waits: a full port loses datagrams. Spec TR-26.
-    fn deliver(&mut self, peer: PeerId, mut datagram: Bytes) {
-        let tag = datagram.first_chunk::<4>().map(|tag| u32::from_be_bytes(*tag));
+    ///
+    /// A train that arrived together goes in together, or its reader would be woken for each part of it.
+    fn deliver(&mut self, peer: PeerId, train: &mut Vec<Bytes>) {
+        let first = train.first().and_then(tag_of);
+        let attached = self.attached.iter().find(|attached| Some(attached.group.tag()) == first);
+        if let Some(attached) = attached
+            && train.iter().all(|datagram| tag_of(datagram) == first)
+            && let Ok(places) = attached.group.events.try_reserve_many(train.len())
+        {
+            for (place, datagram) in places.zip(train.drain(..)) {
+                place.send(event(peer, datagram));
+            }
+            return;
+        }
+        train.drain(..).for_each(|datagram| self.deliver_one(peer, datagram));
+    }
+
+    fn deliver_one(&mut self, peer: PeerId, datagram: Bytes) {
+        let tag = tag_of(&datagram);
         let attached = self.attached.iter().find(|attached| Some(attached.group.tag()) == tag);
         if let Some(attached) = attached {
-            datagram.advance(4);
-            let event = LinkEvent::Datagram { peer, bytes: datagram };
-            if let Err(TrySendError::Full(_)) = attached.group.events.try_send(event) {
+            if let Err(TrySendError::Full(_)) = attached.group.events.try_send(event(peer, datagram)) {
                 attached.group.dropped.fetch_add(1, Ordering::Relaxed);
             }
         } else if self.claims > 0 && self.early.len() < EARLY_DATAGRAMS {
@@ -250,6 +285,15 @@ impl Inbox {
             self.unknown += 1;
         }
     }
+}
+
+fn tag_of(datagram: &Bytes) -> Option<u32> {
+    datagram.first_chunk::<4>().map(|tag| u32::from_be_bytes(*tag))
+}
+
+fn event(peer: PeerId, mut datagram: Bytes) -> LinkEvent {
+    datagram.advance(4);
+    LinkEvent::Datagram { peer, bytes: datagram }
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,8 +1,9 @@
 //! The QUIC library's settings, each one stated. Spec TR-6.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use quinn::{EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use quinn::{AckFrequencyConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 
 use crate::config::{Config, Congestion};
 use crate::congestion::{LiveFactory, Rate};
@@ -30,6 +31,14 @@ pub(crate) fn server(tls: &Tls, is_serving: bool, transport: Arc<TransportConfig
     settings
 }
 
+/// One acknowledgement for a train of datagrams rather than one for every other packet. It is safe because the
+/// window never shrinks to a few packets (spec TR-30), and nothing waits for the delivery of a datagram.
+fn ack_frequency() -> AckFrequencyConfig {
+    let mut settings = AckFrequencyConfig::default();
+    settings.ack_eliciting_threshold(VarInt::from_u32(10)).max_ack_delay(Some(Duration::from_millis(25)));
+    settings
+}
+
 pub(crate) fn transport(config: &Config, rate: &Rate) -> TransportConfig {
     let mut settings = TransportConfig::default();
     let idle = IdleTimeout::try_from(config.idle_timeout).unwrap_or(VarInt::from_u32(20_000).into());
@@ -49,7 +58,8 @@ pub(crate) fn transport(config: &Config, rate: &Rate) -> TransportConfig {
         .min_mtu(MTU)
         // Larger packets would carry no larger fragment, and equal packets leave in trains.
         .mtu_discovery_config(None)
-        .allow_spin(false);
+        .allow_spin(false)
+        .ack_frequency_config(Some(ack_frequency()));
     match config.congestion {
         Congestion::Live => settings.congestion_controller_factory(Arc::new(LiveFactory(rate.clone()))),
         Congestion::Cubic => {

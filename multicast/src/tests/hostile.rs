@@ -159,7 +159,7 @@ fn an_announcement_of_another_group_or_with_a_changed_name_is_refused() {
 #[test]
 fn a_claim_of_runs_that_do_not_exist_costs_the_viewer_nothing() {
     let (mut group, stream) = running();
-    let claim = crate::Availability::of(0, std::iter::repeat_n(true, 100_000));
+    let claim = crate::Availability::of_held(0, std::iter::repeat_n(true, 100_000));
     let message = Message::Map { stream: stream.alias(), map: claim };
     let how = urgent(&group);
     group.net.forge(peer(3), peer(2), &message, how);

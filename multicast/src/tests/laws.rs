@@ -97,7 +97,7 @@ impl Liveliness {
             }
             2 => {
                 let held: Vec<bool> = (0..rng.below(64)).map(|_| rng.chance(3, 4)).collect();
-                let mut map = Availability::of(from_run, held.into_iter());
+                let mut map = Availability::of_held(from_run, held.into_iter());
                 (map.free, map.home_free) = (slices, slices);
                 Message::Map { stream, map }
             }
@@ -115,7 +115,11 @@ impl Liveliness {
                 let want = |run| Want { run, manifest: run % 2 == 0, positions: BitSet::first(32) };
                 Message::Pull { stream, wants: (from_run..from_run + 5).map(want).collect() }
             }
-            7 => Message::Refuse { stream, is_busy: from_run % 2 == 0, runs: vec![from_run, from_run + 1] },
+            7 => Message::Refuse {
+                stream,
+                is_busy: from_run.is_multiple_of(2),
+                runs: vec![from_run, from_run + 1],
+            },
             _ => {
                 let start = Start::Offered { from: from_run / 2, next: from_run };
                 let answer = Message::StartAnswer(StartAnswer { stream, start });

@@ -44,7 +44,7 @@ fn manifest() -> Manifest {
 }
 
 fn map() -> Availability {
-    let mut map = Availability::of(300, [true, true, false, true].into_iter());
+    let mut map = Availability::of_held(300, [true, true, false, true].into_iter());
     map.free = BitSet::from_bits(0b11);
     map.home_free = BitSet::from_bits(0b111);
     map.inner = BitSet::from_bits(0b1);
@@ -164,7 +164,7 @@ fn every_message_fits_its_datagram() {
     let want = Want { run: far, manifest: true, positions: BitSet::first(32) };
     let pull = Message::Pull { stream: STREAM, wants: vec![want; 64] };
     assert!(pull.wire_len() <= room, "{}", pull.wire_len());
-    let mut map = Availability::of(far, "##.".repeat(40).chars().map(|c| c == '#'));
+    let mut map = Availability::of_held(far, "##.".repeat(40).chars().map(|c| c == '#'));
     (map.free, map.home_free, map.inner) = (BitSet::first(64), BitSet::first(64), BitSet::first(64));
     let stamp = |slice| SliceStamp { slice, run: far, age: SliceStamp::NEVER, hops: 9 };
     map.stamps = (0..64).map(stamp).collect();

@@ -428,7 +428,14 @@ impl Swarm {
 
     fn send_map(&mut self, turn: &mut Turn<'_, '_>, to: PeerId) {
         let map = self.map(turn);
-        self.send_urgent(turn, to, Message::Map { stream: self.alias, map });
+        self.give_map(turn, to, map);
+    }
+
+    /// The word that we need nothing more may be our last, and others wait for it: it must not be lost.
+    fn give_map(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, map: Availability) {
+        let is_complete = map.is_complete;
+        let message = Message::Map { stream: self.alias, map };
+        if is_complete { self.send_control(turn, to, message) } else { self.send_urgent(turn, to, message) }
     }
 
     /// One map to the neighbor whose turn it is, or to all (`multicastAvailabilitySendToAll`), and to those
@@ -436,16 +443,14 @@ impl Swarm {
     fn update_maps(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.cx.now;
         self.expire(turn);
-        if self.has_drained {
-            self.next_map_at = Time::ZERO;
-            return;
-        }
-        self.next_map_at = now + turn.cx.rng.jitter(self.announcement.parameters.availability_update_period);
+        let period = turn.cx.rng.jitter(self.announcement.parameters.availability_update_period);
+        self.next_map_at = if self.has_drained { Time::ZERO } else { now + period };
         if !self.has_started() || self.neighbors.is_empty() {
             return;
         }
-        let to_all = turn.config.availability_send_to_all;
-        let in_turn = self.next_in_turn();
+        // Nobody waits for a map of a drained stream but those that are owed the last one.
+        let to_all = turn.config.availability_send_to_all && !self.has_drained;
+        let in_turn = if self.has_drained { None } else { self.next_in_turn() };
         self.last_mapped = in_turn;
         let map = self.map(turn);
         let mut recipients = Vec::new();
@@ -455,7 +460,7 @@ impl Swarm {
             }
         }
         for peer in recipients {
-            self.send_urgent(turn, peer, Message::Map { stream: self.alias, map: map.clone() });
+            self.give_map(turn, peer, map.clone());
         }
     }
 

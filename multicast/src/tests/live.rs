@@ -76,3 +76,22 @@ fn the_death_of_relays_is_noticed_by_missing_runs_and_costs_nobody_anything() {
         assert!(group.received(number) == group.sent(0), "member {number} differs");
     }
 }
+
+#[test]
+fn everybody_learns_that_everybody_has_everything_whatever_is_lost() {
+    for seed in 1..=8 {
+        let network = NetConfig { lost_per_mille: 50, ..kind_network() };
+        let mut group = Group::new(seed, network);
+        group.mesh(6);
+        (1..6).for_each(|number| group.subscribe(number, "cam"));
+        let stream = group.publish(0, "cam");
+        group.net.run_for(MS(500));
+        group.write(0, 1_128, MS(8), MS(500));
+        group.unpublish(0);
+        group.net.run_for(Duration::from_secs(4));
+        for number in 0..6 {
+            let drained = group.events_of(number, |event| matches!(event, Event::Drained { .. }));
+            assert_eq!(drained, [Event::Drained { stream }], "member {number}, seed {seed}");
+        }
+    }
+}

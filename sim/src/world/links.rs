@@ -62,8 +62,10 @@ impl Links {
 }
 
 impl<M: Member, W: Watch<M>> World<M, W> {
+    /// Opens a link from `from` to `peer`, as hosts do on their own for members that a groupspec names.
+    ///
     /// A connection takes three journeys until both ends have proven themselves.
-    pub(super) fn dial(&mut self, from: u32, peer: PeerId) {
+    pub fn dial(&mut self, from: u32, peer: PeerId) {
         let timeout = self.now + self.config.dial_timeout;
         let Some(&to) = self.numbers.get(&peer) else {
             self.queue.schedule(timeout, Happening::DialledNobody { from, peer: Box::new(peer) });

@@ -71,7 +71,7 @@ struct RunArguments {
     #[arg(long, default_value = "5s", value_parser = parse_duration)]
     settle: Duration,
     /// Time between the publication and the stream's first message.
-    #[arg(long, default_value = "0s", value_parser = parse_duration)]
+    #[arg(long, default_value = "300ms", value_parser = parse_duration)]
     lead_in: Duration,
     /// Messages written this early in the stream do not count for delay.
     #[arg(long, default_value = "0s", value_parser = parse_duration)]

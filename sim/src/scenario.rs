@@ -34,7 +34,7 @@ pub struct Scenario {
     /// Time between the last join and the publication.
     #[serde(serialize_with = "as_text")]
     pub settle: Duration,
-    /// Time between the publication and the first message.
+    /// Time between the publication and the first message; the `stratus` command announces 300 ms ahead.
     #[serde(serialize_with = "as_text")]
     pub lead_in: Duration,
     /// How long the stream is.
@@ -66,7 +66,7 @@ impl Default for Scenario {
             jitter: Duration::ZERO,
             join_over: Duration::from_secs(3),
             settle: Duration::from_secs(5),
-            lead_in: Duration::ZERO,
+            lead_in: Duration::from_millis(300),
             secs: Duration::from_secs(20),
             warm_up: Duration::ZERO,
             kill: None,

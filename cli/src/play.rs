@@ -18,6 +18,9 @@ use crate::ts::Joiner;
 /// How long a reader that is slow may hold up an end that was asked for.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a stream may be silent before somebody is told.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// Runs `stratus play …`.
 pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     let spec = spec::load(&options.spec)?;
@@ -91,15 +94,24 @@ struct Counts {
 impl Player {
     /// Plays until the stream ends or the output does.
     async fn run(&mut self, playback: &mut Playback) -> Result<(), Stop> {
+        // Told once for each silence, and not before the stream has begun.
+        let mut patience = Duration::MAX;
         loop {
             let played = tokio::select! {
-                played = playback.next() => played,
+                played = timeout(patience, playback.next()) => played,
                 stop = self.sink.failed() => return Err(stop),
             };
             match played {
-                Some(Played::Message(message)) => self.write(message).await?,
-                Some(other) => self.tell(&other, playback.name()),
-                None => return Ok(()),
+                Ok(Some(Played::Message(message))) => {
+                    patience = SILENCE;
+                    self.write(message).await?;
+                }
+                Ok(Some(other)) => self.tell(&other, playback.name()),
+                Ok(None) => return Ok(()),
+                Err(_) => {
+                    patience = Duration::MAX;
+                    self.console.note(format_args!("nothing has come for {} s", SILENCE.as_secs()));
+                }
             }
         }
     }

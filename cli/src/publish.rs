@@ -65,7 +65,10 @@ async fn stream(
     };
     // Whatever ended it, viewers are told, and those who lack something get it.
     let is_drained = publication.end().await.unwrap_or(false);
-    console.note(summary(&options.stream, feeder.totals(), is_drained));
+    let info = session.group().info().await.ok();
+    let counters = info.as_ref().and_then(|info| info.stream(&options.stream)).map(|stream| stream.counters);
+    let sent_bytes = counters.map_or(0, |counters| counters.sent_bytes());
+    console.note(summary(&options.stream, feeder.totals(), sent_bytes, is_drained));
     ended
 }
 
@@ -145,8 +148,9 @@ fn is_recording(path: &Path) -> bool {
     path != Path::new("-") && path.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
-fn summary(stream: &str, totals: Totals, is_drained: bool) -> String {
+fn summary(stream: &str, totals: Totals, sent_bytes: u64, is_drained: bool) -> String {
     let Totals { messages, bytes, .. } = totals;
+    let copies = sent_bytes as f64 / bytes.max(1) as f64;
     let ending = if is_drained { "" } else { "; some viewers may lack the end" };
-    format!("published \"{stream}\": {messages} messages, {bytes} bytes{ending}")
+    format!("published \"{stream}\": {messages} messages, {bytes} bytes, sent {copies:.2} times{ending}")
 }

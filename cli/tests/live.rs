@@ -95,7 +95,11 @@ fn an_empty_raw_input_is_a_stream_that_ends_at_once() {
     let stage = Stage::new();
     let finished = wait(stage.publish("/dev/null", &["--raw"]));
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    assert!(finished.stderr.contains("published \"cam\": 0 messages, 0 bytes\n"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("published \"cam\": 0 messages, 0 bytes, sent 0.00 times\n"),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]

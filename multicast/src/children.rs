@@ -51,7 +51,7 @@ pub(crate) struct Room {
     pub(crate) home: BitSet,
     /// Places kept for home slices: other slices may fill what is left.
     pub(crate) reserved: usize,
-    /// A source keeps a place for each slice that nobody has yet: nobody else could begin it.
+    /// A source deals its places out evenly over the slices: nobody else could begin them.
     pub(crate) is_source: bool,
 }
 
@@ -135,10 +135,16 @@ impl Children {
         let is_within = room.home.contains(slice)
             || elsewhere().map(|(slice, _)| self.count(slice)).sum::<usize>()
                 < room.total.saturating_sub(room.reserved);
-        let others = (0..self.slices.len() as u32).filter(|other| *other != slice);
-        let unserved =
-            if room.is_source { others.filter(|other| self.count(*other) == 0).count() } else { 0 };
+        let unserved = if room.is_source { self.unserved(room, slice) } else { 0 };
         self.count(slice) < room.limit(slice) && total.saturating_add(unserved) < room.total && is_within
+    }
+
+    /// Places that the other slices lack for an even share of a source's places: a slice that few got first hand
+    /// would be a level deeper, and what is played waits for the slowest slice.
+    fn unserved(&self, room: &Room, slice: u32) -> usize {
+        let share = (room.total / self.slices.len()).clamp(1, room.at_home.max(1));
+        let others = (0..self.slices.len() as u32).filter(|other| *other != slice);
+        others.map(|other| share.saturating_sub(self.count(other))).sum()
     }
 
     /// A child of `slice` that should make room: one that has more than its share of slices, or one that is

@@ -103,7 +103,7 @@ impl Default for Config {
 
 impl Config {
     /// The longest hold of a publisher whose upload is limited: long runs queue in scarce uplinks.
-    pub const LIMITED_RUN_HOLD: Duration = Duration::from_millis(12);
+    pub const LIMITED_RUN_HOLD: Duration = Duration::from_millis(8);
 
     /// How long a fragment is held, given the upload.
     pub(crate) fn hold(&self) -> Duration {

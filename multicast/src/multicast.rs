@@ -349,6 +349,7 @@ fn dispatch(
     message: Message,
     rtt: Option<Duration>,
 ) {
+    swarm.heard(turn.cx.now, &from);
     if !matches!(message, Message::Fragment { .. } | Message::Manifest { .. }) {
         swarm.stats_mut().control_received_bytes += stratus_core::Wire::wire_len(&message) as u64;
     }

@@ -13,6 +13,8 @@ pub(crate) struct Neighbor {
     pub(crate) rtt: Duration,
     /// Its last map, and when it came.
     pub(crate) map: Option<(Time, Availability)>,
+    /// When it last said anything about the stream.
+    pub(crate) heard_at: Time,
     /// Its overlay record, opaque, for handing on.
     pub(crate) record: Bytes,
     /// Runs that we asked of it and that are not answered.
@@ -26,9 +28,9 @@ pub(crate) struct Neighbor {
 }
 
 impl Neighbor {
-    pub(crate) fn new(rtt: Duration, record: Bytes) -> Self {
+    pub(crate) fn new(now: Time, rtt: Duration, record: Bytes) -> Self {
         let (waiting, busy_until) = (BTreeMap::new(), Time::ZERO);
-        Self { rtt, map: None, record, outstanding: 0, waiting, busy_until, owes_map: false }
+        Self { rtt, map: None, heard_at: now, record, outstanding: 0, waiting, busy_until, owes_map: false }
     }
 
     /// Whether it said that it needs nothing more of an ended stream.

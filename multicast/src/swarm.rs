@@ -110,6 +110,7 @@ pub(crate) struct Swarm {
     next_map_at: Time,
     next_quicker_at: Time,
     last_mapped: Option<PeerId>,
+    next_parent_slice: u32,
     /// When we began to publish it.
     began_at: Time,
     /// When the newest certain run was learned of.
@@ -142,6 +143,7 @@ impl Swarm {
             next_map_at: Time::ZERO,
             next_quicker_at: Time::ZERO,
             last_mapped: None,
+            next_parent_slice: 0,
             began_at: Time::ZERO,
             advanced_at: Time::ZERO,
             has_finished: false,
@@ -289,6 +291,13 @@ impl Swarm {
         }
     }
 
+    /// A neighbor said something about the stream.
+    pub(crate) fn heard(&mut self, now: Time, from: &PeerId) {
+        if let Some(neighbor) = self.neighbors.get_mut(from) {
+            neighbor.heard_at = now;
+        }
+    }
+
     /// The overlay measured a round trip.
     pub(crate) fn set_rtt(&mut self, peer: &PeerId, rtt: Duration) {
         if let Some(neighbor) = self.neighbors.get_mut(peer) {
@@ -333,7 +342,8 @@ impl Swarm {
             if self.neighbors.len() >= turn.config.max_neighbors {
                 return;
             }
-            self.neighbors.insert(from, Neighbor::new(rtt.unwrap_or(DEFAULT_RTT), record));
+            let rtt = rtt.unwrap_or(DEFAULT_RTT);
+            self.neighbors.insert(from, Neighbor::new(turn.cx.now, rtt, record));
             self.links.hurry(turn.cx.now);
             if self.has_started() {
                 self.send_map(turn, from);
@@ -452,10 +462,12 @@ impl Swarm {
         let to_all = turn.config.availability_send_to_all && !self.has_drained;
         let in_turn = if self.has_drained { None } else { self.next_in_turn() };
         self.last_mapped = in_turn;
+        let parent = self.next_parent_in_turn();
         let map = self.map(turn);
         let mut recipients = Vec::new();
         for (peer, neighbor) in &mut self.neighbors {
-            if std::mem::take(&mut neighbor.owes_map) || to_all || in_turn == Some(*peer) {
+            let is_in_turn = in_turn == Some(*peer) || parent == Some(*peer);
+            if std::mem::take(&mut neighbor.owes_map) || to_all || is_in_turn {
                 recipients.push(*peer);
             }
         }
@@ -469,6 +481,13 @@ impl Swarm {
         let after = self.last_mapped.map_or(Unbounded, Excluded);
         let mut later = self.neighbors.range((after, Unbounded));
         later.next().or_else(|| self.neighbors.iter().next()).map(|(peer, _)| *peer)
+    }
+
+    /// One parent each time as well: it takes who is silent for dead, and gives the place away.
+    fn next_parent_in_turn(&mut self) -> Option<PeerId> {
+        let slice = self.next_parent_slice % self.slices();
+        self.next_parent_slice = slice + 1;
+        self.parents.get(slice).parent.map(|parent| parent.peer)
     }
 
     /// Everyone should know soon: a slice began to flow, or we are complete.

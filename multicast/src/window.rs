@@ -54,6 +54,14 @@ impl Run {
         BitSet::first(count as u32).minus(self.held)
     }
 
+    /// The highest position that came by itself; payloads inside the manifest say nothing of the others.
+    pub(crate) fn arrived_up_to(&self) -> Option<u32> {
+        let manifest = self.manifest.as_ref()?;
+        let is_hashed =
+            |position: &u32| matches!(manifest.pieces[*position as usize], PieceEntry::Hashed { .. });
+        self.held.iter().filter(is_hashed).last()
+    }
+
     /// The payload at `position`, if it is here.
     pub(crate) fn payload(&self, position: u32) -> Option<&Bytes> {
         self.held.contains(position).then(|| &self.payloads[position as usize])

@@ -379,8 +379,7 @@ impl Swarm {
             }
         }
         let place = self.window.get(run).expect("something of the run just came");
-        let highest = place.held().iter().last();
-        let has_gap = highest.is_some_and(|high| place.missing().iter().any(|low| low < high));
+        let has_gap = place.arrived_up_to().is_some_and(|high| place.missing().iter().any(|low| low < high));
         if has_gap
             && let Some(hole) = self.holes.get_mut(run)
             && hole.attempts == 0

@@ -146,10 +146,11 @@ impl Swarm {
     /// pull would bring it twice.
     fn is_on_its_way(&self, now: Time, run: u64) -> bool {
         let slice = self.parents.get(self.slice_of(run));
-        let is_first = self.holes.get(run).is_some_and(|hole| hole.attempts == 0 && hole.prefer.is_none());
+        let has_gap = self.gap(run).is_some_and(|gap| !gap.is_empty());
+        let is_first = self.holes.get(run).is_some_and(|hole| hole.attempts == 0);
         let patience = self.slice_interval() + self.announcement.parameters.fetch_period;
         let is_pushing = now.since(slice.heard_at) <= patience;
-        let is_ahead = slice.pushed.is_none_or(|pushed| run > pushed);
+        let is_ahead = slice.pushed.is_none_or(|pushed| run > pushed || run == pushed && !has_gap);
         is_first
             && is_ahead
             && slice.parent.is_some_and(|parent| {
@@ -157,6 +158,15 @@ impl Swarm {
                 let is_covered = run >= parent.from_run || now.since(parent.since) <= HAND_OVER;
                 is_pushing && is_covered && parent.until.is_none_or(|until| run < until)
             })
+    }
+
+    /// Positions of `run` that later ones have overtaken; the rest may not have been sent yet. `None` while its
+    /// manifest is unknown.
+    fn gap(&self, run: u64) -> Option<BitSet> {
+        let place = self.window.get(run)?;
+        place.manifest.as_ref()?;
+        let high = place.arrived_up_to().unwrap_or(0);
+        Some(place.missing().intersection(BitSet::first(high)))
     }
 
     fn look_again_at(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
@@ -173,7 +183,12 @@ impl Swarm {
             return None;
         }
         let waiting = if place.manifest.is_none() { self.waiting(run) } else { BitSet::EMPTY };
-        Some(Want { run, manifest: place.manifest.is_none(), positions: place.missing().minus(waiting) })
+        let mut positions = place.missing().minus(waiting);
+        let is_arriving = self.parents.get(self.slice_of(run)).pushed == Some(run);
+        if is_arriving && self.holes.get(run).is_some_and(|hole| hole.attempts == 0) {
+            positions = self.gap(run).filter(|gap| !gap.is_empty()).unwrap_or(positions);
+        }
+        Some(Want { run, manifest: place.manifest.is_none(), positions })
     }
 
     /// Positions of `run` that are here and wait for its manifest: asking for them would bring them twice.

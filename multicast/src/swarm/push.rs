@@ -21,6 +21,8 @@ const SILENCE_MEMORY: Duration = Duration::from_secs(4);
 const NOTICE: Duration = Duration::from_secs(2);
 /// Places in a slice are for children at home there for this long after it began to flow.
 const HOME_FIRST: Duration = Duration::from_millis(400);
+/// A child that said nothing for this long is dead, as far as its places are concerned.
+const CHILD_SILENCE: Duration = Duration::from_millis(2_500);
 /// A question without an answer is dropped after this and two round trips.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(200);
 /// A stamp older than this shows a slice that does not flow.
@@ -139,6 +141,17 @@ impl Swarm {
         }
         let stop = PushStop { stream: self.alias, slices, from_run, is_from_parent: true };
         self.send_control(turn, child, Message::PushStop(stop));
+    }
+
+    /// Gives the places of children that are silent to others. A living child says its map more often than that,
+    /// and looks for another parent if it was wronged.
+    pub(super) fn drop_silent_children(&mut self, now: Time) {
+        let is_silent = |neighbor: &Neighbor| now.since(neighbor.heard_at) > CHILD_SILENCE;
+        let silent = self.neighbors.iter().filter(|(_, neighbor)| is_silent(neighbor));
+        for peer in silent.map(|(peer, _)| *peer).collect::<Vec<_>>() {
+            self.children.forget(&peer);
+            self.pending.retain(|(.., child)| *child != peer);
+        }
     }
 
     /// Lets children go when more was promised than there is.

@@ -281,3 +281,80 @@ impl Children {
         self.slices.iter().flatten().map(|child| child.peer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stratus_core::testing::peer;
+
+    use super::*;
+
+    fn room(total: usize) -> Room {
+        let home = BitSet::single(0);
+        Room { at_home: 4, away: 2, total, per_child: 8, home, reserved: 0, is_source: false }
+    }
+
+    fn filled(slice: u32, children: &[(u64, bool)]) -> Children {
+        let mut filled = Children::new(2);
+        for (number, is_home) in children {
+            filled.add(slice, peer(*number), 0, *is_home);
+        }
+        filled
+    }
+
+    #[test]
+    fn a_home_child_displaces_a_leaf_that_is_not_at_home_and_nobody_else() {
+        let mut children = filled(1, &[(1, true), (2, false)]);
+        assert_eq!(children.judge(&room(50), 1, &peer(3), true), Verdict::Displacing(peer(2)));
+        assert_eq!(children.judge(&room(50), 1, &peer(3), false), Verdict::Refused);
+        children.note_inner(&peer(2), BitSet::single(1));
+        assert_eq!(children.judge(&room(50), 1, &peer(3), true), Verdict::Refused);
+    }
+
+    #[test]
+    fn one_child_of_a_slice_is_on_notice_at_a_time() {
+        let mut children = filled(1, &[(1, false), (2, false)]);
+        children.end(1, &peer(1), 700);
+        children.add(1, peer(3), 0, true);
+        assert_eq!(children.judge(&room(50), 1, &peer(4), true), Verdict::Refused);
+        children.prune(701);
+        assert_eq!(children.judge(&room(50), 1, &peer(4), true), Verdict::Displacing(peer(2)));
+    }
+
+    #[test]
+    fn a_child_that_comes_back_gets_what_it_was_promised_before() {
+        let mut children = filled(0, &[(1, false)]);
+        children.end(0, &peer(1), 50);
+        children.add(0, peer(1), 90, false);
+        let served: Vec<u64> = (40..100).filter(|run| children.targets(0, *run).count() == 1).collect();
+        assert_eq!(served, (40..50).chain(90..100).collect::<Vec<_>>());
+        assert!((0..200).all(|run| children.targets(0, run).count() <= 1), "a run would be pushed twice");
+    }
+
+    #[test]
+    fn a_source_serves_each_slice_before_any_gets_more_than_its_share() {
+        let source = Room { at_home: 4, away: 4, is_source: true, home: BitSet::EMPTY, ..room(5) };
+        let mut children = filled(0, &[(1, false), (2, false), (3, false)]);
+        assert_eq!(children.judge(&source, 0, &peer(4), false), Verdict::Refused);
+        assert_eq!(children.judge(&source, 1, &peer(4), false), Verdict::Accepted);
+        children.add(1, peer(4), 0, false);
+        assert_eq!(children.judge(&source, 1, &peer(5), false), Verdict::Accepted);
+    }
+
+    #[test]
+    fn a_repaired_run_is_pushed_on_only_to_who_has_seen_nothing_later() {
+        let mut children = filled(0, &[(1, false), (2, false)]);
+        children.end(0, &peer(2), 8);
+        children.note_pushed(0, 8);
+        assert_eq!(children.resumable(0, 7), [peer(2)]);
+        assert_eq!(children.resumable(0, 7), [peer(2)], "the rest of the run follows");
+        assert_eq!(children.resumable(0, 6), []);
+    }
+
+    #[test]
+    fn the_surplus_is_away_from_home_first() {
+        let mut children = filled(0, &[(1, true), (2, false)]);
+        children.add(1, peer(3), 0, true);
+        assert_eq!(children.surplus(&room(3)), None);
+        assert_eq!(children.surplus(&room(2)), Some((1, peer(3))));
+    }
+}

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use stratus_core::{GroupId, Identity, RingKey, Rng, Time};
+use stratus_core::{Identity, Rng, Time};
+use stratus_groupspec::{GroupKeys, GroupSpecifier, Groupspec};
 use stratus_multicast::{self as multicast, MulticastInfo, Parameters, StreamId};
 use stratus_node::{Command, Config, Node, Setup};
 use stratus_overlay as overlay;
@@ -80,9 +81,8 @@ struct Run<'a> {
     script: BTreeMap<(Time, u64), Act>,
     planned: u64,
     chance: Rng,
-    group: GroupId,
-    ring: RingKey,
-    authority: Identity,
+    group: Groupspec,
+    keys: GroupKeys,
     stream_key: Identity,
     listing: Listing,
     /// Each member's counters when they were last looked at.
@@ -98,6 +98,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(scenario: &'a Scenario, options: Options) -> Self {
         let mut chance = Rng::from_seed(scenario.seed).fork("script");
+        let group = GroupSpecifier::unnamed(chance.seed()).publish_key_seed(chance.seed()).build();
         let publish_at = Time::ZERO + scenario.join_over + scenario.settle;
         let start = publish_at + scenario.lead_in;
         let config = Config::default();
@@ -115,9 +116,8 @@ impl<'a> Run<'a> {
             world: World::new(between, scenario.seed, options.trace_lines, score),
             script: BTreeMap::new(),
             planned: 0,
-            group: GroupId::from_bytes(chance.seed()),
-            ring: RingKey::new(chance.seed()),
-            authority: Identity::from_seed(chance.seed()),
+            keys: group.keys(),
+            group,
             stream_key: Identity::from_seed(chance.seed()),
             chance,
             listing: Listing::default(),
@@ -211,9 +211,9 @@ impl<'a> Run<'a> {
         let peer = identity.peer();
         let setup = Setup {
             identity,
-            group: self.group,
-            ring: self.ring,
-            publish_authority: Some(self.authority.public()),
+            group: self.keys.group_id,
+            ring: self.keys.ring,
+            publish_authority: self.group.publish_authority(),
         };
         let node = Node::new(self.config.clone(), setup);
         let member = self.world.join(peer, node, rate);
@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
     }
 
     fn address_of(&self, member: u32) -> stratus_core::GroupAddress {
-        self.ring.address(&self.world.machine(member).overlay().own_record().peer())
+        self.keys.ring.address(&self.world.machine(member).overlay().own_record().peer())
     }
 
     fn publish(&mut self) {
@@ -251,7 +251,7 @@ impl<'a> Run<'a> {
         let publish = multicast::Publish {
             key: self.stream_key.clone(),
             name: STREAM.into(),
-            authorization: Some(self.authority.clone()),
+            authorization: self.group.publish_authorization(),
             parameters,
         };
         self.world.command(PUBLISHER, Command::Multicast(multicast::Command::Publish(Box::new(publish))));

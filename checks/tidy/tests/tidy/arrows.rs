@@ -34,8 +34,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
 
 /// Besides its arrows, what a crate's own tests may import.
 const TEST_ARROWS: [(&str, &[&str]); 1] = [
-    // The parity test: one script through sockets and through the simulator.
-    ("stratus", &["stratus-sim", "stratus-server"]),
+    // Itself on bad paths, a rendezvous, and one script through sockets and through the simulator.
+    ("stratus", &["stratus", "stratus-sim", "stratus-server"]),
 ];
 
 /// What belongs to sockets, tasks and hosts, and reaches no machine, not even by a detour.

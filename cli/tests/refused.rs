@@ -67,6 +67,35 @@ fn an_absent_server_is_told_in_time_with_what_was_tried() {
 }
 
 #[test]
+fn a_changed_permission_is_another_group_and_meets_nobody() {
+    let stage = Stage::new();
+    let server = stage.server_addr.to_string();
+    // Without --unique the identity is the name and the permissions: these two differ in one of them.
+    let spec = |options: &[&str]| {
+        let made = stratus(&[&["group", "new", "plain", "--server", &server], options].concat());
+        made.lines()[1].to_owned()
+    };
+    let (plain, changed) = (spec(&[]), spec(&["--no-routing"]));
+    assert_ne!(plain, changed);
+    let mut member = common::spawn(&["play", &plain, "cam", "--listen", "127.0.0.1:0"]);
+    let enter = |spec: &str| {
+        let arguments = ["publish", spec, "cam", "/dev/null", "--raw", "--listen", "127.0.0.1:0"];
+        wait(common::spawn(&[&arguments[..], &["--timeout", "3s"]].concat()))
+    };
+    let met = enter(&plain);
+    assert_eq!(met.code, Some(0), "the same groupspec meets the member: {}", met.stderr);
+    let alone = enter(&changed);
+    assert_eq!(alone.code, Some(3), "{}", alone.stderr);
+    assert!(
+        alone.stderr.contains("error: no member of group \"plain\" answered within 3s\n"),
+        "{}",
+        alone.stderr
+    );
+    let _ = member.kill();
+    let _ = member.wait();
+}
+
+#[test]
 fn a_port_in_use_is_named() {
     let taken = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound").to_string();

@@ -182,7 +182,7 @@ impl Multicast {
         let (stream, name) = (announcement.stream, announcement.name.clone());
         let alias = stream.alias();
         let has_ended = announcement.end.is_some();
-        self.streams.insert(alias, Swarm::new(announcement, role, &self.setup));
+        self.streams.insert(alias, Swarm::new(cx.now, announcement, role, &self.setup));
         if !has_ended {
             out.push(Output::Event(Event::PublishNotify { stream, name: name.clone() }));
         }
@@ -213,14 +213,32 @@ impl Multicast {
     /// A subscription to `name` may have found its stream, or a newer one.
     fn look_again(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, name: &str) {
         let Some(current) = self.subscriptions.get(name).copied() else { return };
-        let is_live =
-            |swarm: &&Swarm| swarm.announcement().name == name && !swarm.has_ended() && !swarm.is_publisher();
-        if current.and_then(|alias| self.streams.get(&alias)).is_some_and(|swarm| !swarm.has_ended()) {
+        let now = cx.now;
+        // From one that is only silent, never back to an older one: two that rest would take turns for ever.
+        let silent_since = (current.and_then(|alias| self.streams.get(&alias)))
+            .filter(|swarm| !swarm.has_ended())
+            .map(|swarm| swarm.known_at());
+        if current.and_then(|alias| self.streams.get(&alias)).is_some_and(|swarm| !swarm.is_over(now)) {
             return;
         }
-        let Some(found) = self.streams.values().find(is_live).map(|swarm| swarm.announcement().stream) else {
-            return;
+        let is_candidate = |swarm: &&Swarm| {
+            let is_other = Some(swarm.announcement().stream.alias()) != current;
+            let is_newer = silent_since.is_none_or(|former| swarm.known_at() > former);
+            swarm.announcement().name == name
+                && is_other
+                && is_newer
+                && !swarm.is_publisher()
+                && !swarm.is_over(now)
         };
+        let found = self.streams.values().filter(is_candidate).max_by_key(|swarm| swarm.known_at());
+        let Some(found) = found.map(|swarm| swarm.announcement().stream) else { return };
+        let connected: Vec<PeerId> = self.connected.keys().copied().collect();
+        if let Some(former) =
+            current.filter(|former| self.streams.get(former).is_some_and(|s| !s.has_ended()))
+        {
+            // Its publisher is gone without a word, or rests; what it may still bring is not waited for.
+            self.with(former, cx, out, |swarm, turn| swarm.unsubscribe(turn, &connected));
+        }
         let name = name.to_owned();
         self.subscriptions.insert(name.clone(), Some(found.alias()));
         let event = match current {
@@ -228,7 +246,6 @@ impl Multicast {
             Some(_) => Event::PlayReset { stream: found, name },
         };
         out.push(Output::Event(event));
-        let connected: Vec<PeerId> = self.connected.keys().copied().collect();
         self.with(found.alias(), cx, out, |swarm, turn| swarm.subscribe(turn, &connected));
     }
 
@@ -317,6 +334,16 @@ impl Multicast {
         }
     }
 
+    /// Subscriptions whose stream fell silent move on, if there is another of their name.
+    fn leave_silent_streams(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        let now = cx.now;
+        let is_silent = |alias: &StreamAlias| self.streams.get(alias).is_some_and(|swarm| swarm.is_over(now));
+        let silent = self.subscriptions.iter().filter(|(_, found)| found.as_ref().is_some_and(is_silent));
+        for name in silent.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.look_again(cx, out, &name);
+        }
+    }
+
     fn arm(&mut self) {
         self.wake_at = self.streams.values().filter_map(|swarm| swarm.next_wake(&self.config)).min();
     }
@@ -400,6 +427,7 @@ impl Machine for Multicast {
 
     fn wake(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         self.for_each(cx, out, |swarm, turn| swarm.wake(turn));
+        self.leave_silent_streams(cx, out);
         self.arm();
     }
 

@@ -36,6 +36,8 @@ const DEFAULT_RTT: Duration = Duration::from_millis(100);
 const OWED_MAP_DELAY: Duration = Duration::from_millis(10);
 /// A slice that brought nothing for this long, while the stream went on, does not flow.
 const FLOW_PATIENCE: Duration = Duration::from_secs(1);
+/// A stream that brought nothing for this long gives way to another of its name.
+const STREAM_SILENCE: Duration = Duration::from_secs(3);
 /// Most subscribers remembered for newcomers.
 const MAX_SUBSCRIBERS: usize = 32;
 
@@ -111,6 +113,8 @@ pub(crate) struct Swarm {
     next_quicker_at: Time,
     last_mapped: Option<PeerId>,
     next_parent_slice: u32,
+    /// When we first heard of it.
+    known_at: Time,
     /// When we began to publish it.
     began_at: Time,
     /// When the newest certain run was learned of.
@@ -122,7 +126,7 @@ pub(crate) struct Swarm {
 }
 
 impl Swarm {
-    pub(crate) fn new(announcement: Arc<Announcement>, role: Role, setup: &Setup) -> Self {
+    pub(crate) fn new(now: Time, announcement: Arc<Announcement>, role: Role, setup: &Setup) -> Self {
         let slices = announcement.parameters.slices;
         Self {
             alias: announcement.stream.alias(),
@@ -145,7 +149,8 @@ impl Swarm {
             last_mapped: None,
             next_parent_slice: 0,
             began_at: Time::ZERO,
-            advanced_at: Time::ZERO,
+            known_at: now,
+            advanced_at: now,
             has_finished: false,
             has_told_end: false,
             has_drained: false,
@@ -194,6 +199,17 @@ impl Swarm {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.announcement.end.is_some()
+    }
+
+    /// When we first heard of it.
+    pub(crate) fn known_at(&self) -> Time {
+        self.known_at
+    }
+
+    /// Whether nothing is to be expected of it: it ended, or we play it and nothing new came for a while.
+    pub(crate) fn is_over(&self, now: Time) -> bool {
+        let is_silent = self.is_subscribed() && now.since(self.advanced_at) > STREAM_SILENCE;
+        self.has_ended() || is_silent
     }
 
     /// Whether runs can be taken and given: a publisher always, a subscriber once it has a place to start.

@@ -52,6 +52,7 @@ impl Swarm {
             return;
         }
         self.role = Role::Subscriber;
+        self.advanced_at = turn.cx.now;
         self.tell_interest(turn, connected);
         self.links.begin(turn.cx.now);
         self.next_map_at = turn.cx.now + self.announcement.parameters.availability_update_period;
@@ -82,7 +83,7 @@ impl Swarm {
         let (announcement, stats) = (self.announcement.clone(), self.stats);
         let neighbors = std::mem::take(&mut self.neighbors);
         let subscribers = std::mem::take(&mut self.subscribers);
-        *self = Self::new(announcement, Role::Idle, turn.setup);
+        *self = Self::new(self.known_at, announcement, Role::Idle, turn.setup);
         self.stats = stats;
         self.subscribers = subscribers;
         self.neighbors = neighbors;

@@ -125,6 +125,42 @@ fn a_publisher_that_comes_back_with_a_new_key_is_found_by_its_name() {
     assert_eq!(group.received(2)[10..], pictures);
 }
 
+#[test]
+fn a_publisher_that_dies_without_a_word_is_replaced_by_the_next_of_its_name() {
+    let mut group = Group::new(17, NetConfig::with_latency(MS(10)));
+    group.mesh(5);
+    (2..5).for_each(|number| group.subscribe(number, "cam"));
+    group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    film(&mut group, 0, 0..20);
+    group.net.kill(peer(0));
+    group.net.run_for(Duration::from_secs(1));
+    let second = group.publish(1, "cam");
+    group.net.run_for(Duration::from_secs(3));
+    let pictures = film(&mut group, 1, 0..50);
+    group.net.run_for(MS(500));
+    for viewer in 2..5 {
+        let resets = group.events_of(viewer, |event| matches!(event, Event::PlayReset { .. }));
+        assert_eq!(resets, [Event::PlayReset { stream: second, name: "cam".to_owned() }]);
+        assert_eq!(group.received(viewer)[20..], pictures, "viewer {viewer}");
+    }
+}
+
+#[test]
+fn a_stream_that_rests_and_is_alone_of_its_name_is_kept() {
+    let mut group = Group::new(18, NetConfig::with_latency(MS(10)));
+    group.mesh(3);
+    (1..3).for_each(|number| group.subscribe(number, "cam"));
+    group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    let mut pictures = film(&mut group, 0, 0..10);
+    group.net.run_for(Duration::from_secs(12));
+    pictures.extend(film(&mut group, 0, 10..20));
+    group.net.run_for(Duration::from_secs(1));
+    assert_eq!(group.received(1), pictures);
+    assert_eq!(group.received(2), pictures);
+}
+
 fn is_record(event: &Event) -> bool {
     matches!(event, Event::SubscriberHeard { .. })
 }

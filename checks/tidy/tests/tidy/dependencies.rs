@@ -36,7 +36,16 @@ const REASONS: [(&str, &[(&str, &str)]); 11] = [
             ("tracing", "logs"),
         ],
     ),
-    ("stratus", &[("bytes", "payloads"), ("tokio", "tasks, channels, time"), ("tracing", "logs")]),
+    (
+        "stratus",
+        &[
+            ("bytes", "payloads"),
+            ("getrandom", "identities, stream keys and the seed of chance"),
+            ("thiserror", "error enums"),
+            ("tokio", "tasks, channels, time"),
+            ("tracing", "logs"),
+        ],
+    ),
     (
         "stratus-server",
         &[

@@ -13,6 +13,8 @@ pub(crate) struct Neighbor {
     pub(crate) rtt: Duration,
     /// Its last map, and when it came.
     pub(crate) map: Option<(Time, Availability)>,
+    /// When it was last sent our map.
+    pub(crate) mapped_at: Time,
     /// When it last said anything about the stream.
     pub(crate) heard_at: Time,
     /// Its overlay record, opaque, for handing on.
@@ -30,7 +32,17 @@ pub(crate) struct Neighbor {
 impl Neighbor {
     pub(crate) fn new(now: Time, rtt: Duration, record: Bytes) -> Self {
         let (waiting, busy_until) = (BTreeMap::new(), Time::ZERO);
-        Self { rtt, map: None, heard_at: now, record, outstanding: 0, waiting, busy_until, owes_map: false }
+        Self {
+            rtt,
+            map: None,
+            mapped_at: now,
+            heard_at: now,
+            record,
+            outstanding: 0,
+            waiting,
+            busy_until,
+            owes_map: false,
+        }
     }
 
     /// Whether it said that it needs nothing more of an ended stream.

@@ -36,6 +36,8 @@ const DEFAULT_RTT: Duration = Duration::from_millis(100);
 const OWED_MAP_DELAY: Duration = Duration::from_millis(10);
 /// A slice that brought nothing for this long, while the stream went on, does not flow.
 const FLOW_PATIENCE: Duration = Duration::from_secs(1);
+/// A parent hears from its child at least about this often.
+const PARENT_MAP_PERIOD: Duration = Duration::from_millis(700);
 /// A stream that brought nothing for this long gives way to another of its name.
 const STREAM_SILENCE: Duration = Duration::from_secs(3);
 /// Most subscribers remembered for newcomers.
@@ -478,7 +480,7 @@ impl Swarm {
         let to_all = turn.config.availability_send_to_all && !self.has_drained;
         let in_turn = if self.has_drained { None } else { self.next_in_turn() };
         self.last_mapped = in_turn;
-        let parent = self.next_parent_in_turn();
+        let parent = self.next_parent_in_turn(now);
         let map = self.map(turn);
         let mut recipients = Vec::new();
         for (peer, neighbor) in &mut self.neighbors {
@@ -488,6 +490,9 @@ impl Swarm {
             }
         }
         for peer in recipients {
+            if let Some(neighbor) = self.neighbors.get_mut(&peer) {
+                neighbor.mapped_at = now;
+            }
             self.give_map(turn, peer, map.clone());
         }
     }
@@ -499,11 +504,14 @@ impl Swarm {
         later.next().or_else(|| self.neighbors.iter().next()).map(|(peer, _)| *peer)
     }
 
-    /// One parent each time as well: it takes who is silent for dead, and gives the place away.
-    fn next_parent_in_turn(&mut self) -> Option<PeerId> {
+    /// A parent that has not had our map for a while, too: it takes who is silent for dead, and gives the place
+    /// away. In small groups its turn comes sooner by itself.
+    fn next_parent_in_turn(&mut self, now: Time) -> Option<PeerId> {
         let slice = self.next_parent_slice % self.slices();
         self.next_parent_slice = slice + 1;
-        self.parents.get(slice).parent.map(|parent| parent.peer)
+        let parent = self.parents.get(slice).parent.filter(|_| !self.has_drained)?.peer;
+        let neighbor = self.neighbors.get(&parent)?;
+        (now.since(neighbor.mapped_at) > PARENT_MAP_PERIOD).then_some(parent)
     }
 
     /// Everyone should know soon: a slice began to flow, or we are complete.

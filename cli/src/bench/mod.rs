@@ -13,7 +13,8 @@
 //!   reached a viewer in them.
 //! - `star_ratio`, `unsigned_star_ratio`: that, divided by the star's of the same round; the median of the
 //!   rounds, with all `_pairs` and their `_spread` (most less least, by the median) beside it.
-//! - `rss_peak_mib`: the most memory that the process has held, stars included.
+//! - `rss_peak_mib`: the most memory that the process has held by the end of the first round's group, before
+//!   any star.
 
 mod args;
 mod figures;

@@ -45,7 +45,8 @@ pub(crate) struct Results {
     pub(crate) star_ratio: Ratio,
     /// The same to the other one's.
     pub(crate) unsigned_star_ratio: Ratio,
-    /// The most memory that the process held in any round, where the system says.
+    /// The most memory that the process held until the group's first window was over: nothing but this group
+    /// has been in it by then. `None` where the system does not say.
     pub(crate) peak_resident_bytes: Option<u64>,
 }
 
@@ -97,7 +98,7 @@ impl Plan {
         results.ours.merge(outcome.tally);
         results.traffic.add(outcome.traffic);
         results.join = results.join.max(outcome.join);
-        results.peak_resident_bytes = machine::peak_resident_bytes();
+        results.peak_resident_bytes = results.peak_resident_bytes.or_else(machine::peak_resident_bytes);
         Ok(cost)
     }
 

@@ -77,22 +77,24 @@ fn a_changed_permission_is_another_group_and_meets_nobody() {
     };
     let (plain, changed) = (spec(&[]), spec(&["--no-routing"]));
     assert_ne!(plain, changed);
-    let mut member = common::spawn(&["play", &plain, "cam", "--listen", "127.0.0.1:0"]);
-    let enter = |spec: &str| {
-        let arguments = ["publish", spec, "cam", "/dev/null", "--raw", "--listen", "127.0.0.1:0"];
-        wait(common::spawn(&[&arguments[..], &["--timeout", "3s"]].concat()))
+    let folder = tempfile::tempdir().expect("a folder");
+    let [theirs, ours, received] = ["theirs", "ours", "received"].map(|name| folder.path().join(name));
+    std::fs::write(&theirs, [b'x'; 5_000]).expect("writable");
+    std::fs::write(&ours, [b'o'; 3_000]).expect("writable");
+    let output = received.display().to_string();
+    let member = common::spawn(&["play", &plain, "cam", &output, "--listen", "127.0.0.1:0"]);
+    let publish = |spec: &str, input: &std::path::Path| {
+        let input = input.display().to_string();
+        wait(common::spawn(&["publish", spec, "cam", &input, "--raw", "--listen", "127.0.0.1:0"]))
     };
-    let met = enter(&plain);
-    assert_eq!(met.code, Some(0), "the same groupspec meets the member: {}", met.stderr);
-    let alone = enter(&changed);
-    assert_eq!(alone.code, Some(3), "{}", alone.stderr);
-    assert!(
-        alone.stderr.contains("error: no member of group \"plain\" answered within 3s\n"),
-        "{}",
-        alone.stderr
-    );
-    let _ = member.kill();
-    let _ = member.wait();
+    let alone = publish(&changed, &theirs);
+    assert!(alone.stderr.contains("knows nobody else yet"), "{}", alone.stderr);
+    assert!(alone.stderr.contains("sent 0.00 times"), "{}", alone.stderr);
+    let met = publish(&plain, &ours);
+    assert!(met.stderr.contains("names 1"), "the same groupspec meets the member: {}", met.stderr);
+    let member = wait(member);
+    assert_eq!(member.code, Some(0), "{}", member.stderr);
+    assert_eq!(std::fs::read(&received).expect("written"), [b'o'; 3_000]);
 }
 
 #[test]

@@ -246,7 +246,12 @@ impl Endpoint {
         });
         let patience = 2 * self.shared.config.drain_timeout;
         let all = self.shared.config.max_connections as u32;
-        let _ = tokio::time::timeout(patience, self.shared.permits.acquire_many(all)).await;
+        let clients = self.shared.config.max_service_connections;
+        let gone = async {
+            let _ = self.shared.permits.acquire_many(all).await;
+            self.shared.service.emptied(clients).await;
+        };
+        let _ = tokio::time::timeout(patience, gone).await;
         self.shared.quic.close(CloseCode::Shutdown.into(), b"");
         let _ = tokio::time::timeout(Duration::from_secs(1), self.shared.quic.wait_idle()).await;
     }

@@ -97,10 +97,18 @@ impl Service {
         }
     }
 
+    /// Waits until the last client has gone.
+    pub(crate) async fn emptied(&self, most_clients: usize) {
+        let _ = self.permits.acquire_many(most_clients as u32).await;
+    }
+
     pub(crate) fn count(&self) -> usize {
         lock(&self.clients).len()
     }
 }
+
+/// Time that a client has to read the last answer before its connection is closed.
+const LAST_WORD: Duration = Duration::from_millis(150);
 
 /// Runs one client's connection.
 pub(crate) async fn host(shared: Arc<Shared>, quic: quinn::Connection, peer: PeerId) {
@@ -136,6 +144,8 @@ pub(crate) async fn host(shared: Arc<Shared>, quic: quinn::Connection, peer: Pee
     if !writer.is_finished() && answers.try_send(Outgoing::Finish).is_ok() {
         let _ = timeout(2 * shared.config.drain_timeout, writer).await;
     }
+    // What has arrived may not be read yet, and closing would take it away: the client may close first.
+    let _ = timeout(LAST_WORD, quic.closed()).await;
     quic.close(CloseCode::Done.into(), b"");
 }
 

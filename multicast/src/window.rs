@@ -62,6 +62,15 @@ impl Run {
         self.held.iter().filter(is_hashed).last()
     }
 
+    /// The payloads at `positions` that are here and travel by themselves, not inside the manifest.
+    pub(crate) fn separate_payloads(&self, positions: BitSet) -> Vec<(u32, Bytes)> {
+        let Some(manifest) = &self.manifest else { return Vec::new() };
+        let is_separate =
+            |position: &u32| matches!(manifest.pieces[*position as usize], PieceEntry::Hashed { .. });
+        let held = positions.intersection(self.held).iter().filter(is_separate);
+        held.map(|position| (position, self.payloads[position as usize].clone())).collect()
+    }
+
     /// The payload at `position`, if it is here.
     pub(crate) fn payload(&self, position: u32) -> Option<&Bytes> {
         self.held.contains(position).then(|| &self.payloads[position as usize])

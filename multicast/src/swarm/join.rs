@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use stratus_core::{Delivery, PeerId, Priority, Time};
 
 use super::{Role, Swarm, Turn};
@@ -170,10 +169,7 @@ impl Swarm {
     fn send_start_run(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, run: u64) {
         let Some(place) = self.window.get(run) else { return };
         let Some(manifest) = place.manifest.clone() else { return };
-        let payloads: Vec<(u32, Bytes)> = (place.held().iter())
-            .filter(|&position| matches!(manifest.pieces[position as usize], PieceEntry::Hashed { .. }))
-            .filter_map(|position| place.payload(position).map(|payload| (position, payload.clone())))
-            .collect();
+        let payloads = place.separate_payloads(place.held());
         let how = Delivery::live(turn.cx.now, START_LIFETIME, Priority::Repair);
         for piece in &manifest.pieces {
             if let PieceEntry::Inline { payload, .. } = piece {

@@ -307,10 +307,7 @@ impl Swarm {
     fn serve(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, want: &Want) -> Served {
         let Some(place) = self.window.get(want.run) else { return Served::Missing };
         let Some(manifest) = place.manifest.clone() else { return Served::Missing };
-        let payloads: Vec<(u32, Bytes)> = (want.positions.intersection(place.held()).iter())
-            .filter(|&position| matches!(manifest.pieces[position as usize], PieceEntry::Hashed { .. }))
-            .filter_map(|position| place.payload(position).map(|payload| (position, payload.clone())))
-            .collect();
+        let payloads = place.separate_payloads(want.positions);
         if payloads.is_empty() && !want.manifest {
             return Served::Missing;
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use stratus_core::{BitSet, PeerId, Time};
 
 use super::{Swarm, Turn};
@@ -11,7 +10,7 @@ use crate::children::{Room, Verdict};
 use crate::message::{PushAnswer, PushRequest, PushStop};
 use crate::neighbor::Neighbor;
 use crate::parents::{Asked, Parent};
-use crate::{Message, PieceEntry, SliceStamp};
+use crate::{Message, SliceStamp};
 
 /// Someone who refused a slice is not asked for it again for about this long.
 const REFUSAL_MEMORY: Duration = Duration::from_millis(700);
@@ -170,10 +169,7 @@ impl Swarm {
             }
             let Some(place) = self.window.get(run) else { continue };
             let Some(manifest) = place.manifest.clone() else { continue };
-            let payloads: Vec<(u32, Bytes)> = (place.held().iter())
-                .filter(|&position| matches!(manifest.pieces[position as usize], PieceEntry::Hashed { .. }))
-                .filter_map(|position| place.payload(position).map(|payload| (position, payload.clone())))
-                .collect();
+            let payloads = place.separate_payloads(place.held());
             self.children.note_pushed(self.slice_of(run), run);
             self.push_run(turn, &[child], &manifest, &payloads);
         }

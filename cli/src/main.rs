@@ -2,25 +2,22 @@
 
 mod args;
 mod bench;
-mod console;
 mod demo;
 mod feed;
 mod group;
 mod play;
 mod publish;
 mod session;
-mod signals;
 mod sink;
 mod source;
 mod spec;
-mod stop;
 mod ts;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use stratus_terminal::{console, log, signals, stop};
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::EnvFilter;
 
 use args::{Arguments, Command};
 use console::{Console, Verbosity};
@@ -44,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
-    start_log(arguments);
+    log::start(arguments.log_filter());
     match &arguments.command {
         Command::Group { action } => group::run(action, console),
         Command::Publish(options) => complete(publish::run(options, console)),
@@ -52,16 +49,6 @@ fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
         Command::Demo(options) => complete(demo::run(options, console)),
         Command::Bench { what } => bench::run(what, console),
     }
-}
-
-/// What the layers below have to say goes to stderr as well.
-fn start_log(arguments: &Arguments) {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .with_env_filter(EnvFilter::new(arguments.log_filter()))
-        .init();
 }
 
 /// Runs a command on threads of its own. What is still running then (a name being looked up) is not waited for.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stratus::{BindError, Connection, Event, Events, Group, MulticastConfig, StartError, Way};
+use stratus::{Connection, Event, Events, Group, MulticastConfig, StartError, Way};
 use stratus_groupspec::Groupspec;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -159,16 +159,8 @@ fn unreachable(title: &str, patience: Duration, ways: &[Way]) -> Failure {
 }
 
 fn of_start(error: &StartError) -> Failure {
-    let StartError::Bind(bind) = error else {
-        return Failure::new(Code::Usage, "cannot start with these settings").tried(error.to_string());
-    };
-    let (address, why) = match bind {
-        BindError::PortInUse { address } => (address, "the port is in use by another program"),
-        BindError::NotPermitted { address } => (address, "the system does not permit it to this user"),
-        BindError::NoSuchAddress { address } => (address, "no interface of this machine has that address"),
-        other => return Failure::new(Code::Failed, "cannot open a udp socket").tried(other.to_string()),
-    };
-    Failure::new(Code::Failed, format!("cannot bind udp port: {address}"))
-        .tried(why)
-        .hint("choose another with --listen; 0.0.0.0:0 takes any that is free")
+    match error {
+        StartError::Bind(bind) => Failure::from(bind),
+        other => Failure::new(Code::Usage, "cannot start with these settings").tried(other.to_string()),
+    }
 }

@@ -109,7 +109,7 @@ fn a_port_in_use_is_named() {
         format!(
             "error: cannot bind udp port: {address}\n  \
              tried: the port is in use by another program\n  \
-             hint: choose another with --listen; 0.0.0.0:0 takes any that is free\n"
+             hint: choose another with --listen\n"
         )
     );
 }

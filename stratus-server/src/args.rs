@@ -1,9 +1,8 @@
-use std::io;
 use std::net::SocketAddr;
 
 use clap::{ArgAction, Parser};
 use stratus_server::{Limits, ServerConfig};
-use tracing_subscriber::EnvFilter;
+use stratus_terminal::console::Verbosity;
 
 /// Brings the members of groups together. It sees which peers are in which group, by ids that say nothing of
 /// the group's name or secret, and none of what they send each other.
@@ -50,23 +49,17 @@ impl Args {
         ServerConfig { limits, ..ServerConfig::listen_on(self.listen) }
     }
 
-    /// Whether nothing but errors is wanted.
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.quiet
-    }
-
-    /// Begins to log on stderr.
-    pub(crate) fn start_log(&self) {
-        tracing_subscriber::fmt()
-            .with_writer(io::stderr)
-            .with_ansi(false)
-            .with_target(false)
-            .with_env_filter(EnvFilter::new(self.log_filter()))
-            .init();
+    /// How much is to be said.
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, 0) => Verbosity::Normal,
+            (false, _) => Verbosity::Verbose,
+        }
     }
 
     /// Libraries speak up only when something is wrong.
-    fn log_filter(&self) -> &'static str {
+    pub(crate) fn log_filter(&self) -> &'static str {
         match (self.quiet, self.verbose) {
             (true, _) => "error",
             (false, 0) => "warn",

@@ -1,56 +1,74 @@
 //! The `stratus-server` command: a rendezvous server in the foreground until SIGTERM or SIGINT.
 
 mod args;
-mod console;
-mod failure;
-mod signals;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use stratus_server::Server;
+use stratus_server::{Server, StartError};
+use stratus_terminal::console::Console;
+use stratus_terminal::log;
+use stratus_terminal::signals::Signals;
+use stratus_terminal::stop::{Code, Failure};
 use tokio::runtime::Builder;
 
 use crate::args::Args;
-use crate::failure::Failure;
-use crate::signals::Signals;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    args.start_log();
-    match run(&args) {
+    log::start(args.log_filter());
+    let console = Console::new(args.verbosity());
+    match run(&args, console) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            console::say(&failure);
-            ExitCode::from(failure.exit_code())
+            console.error(&failure);
+            ExitCode::from(failure.code as u8)
         }
     }
 }
 
-fn run(args: &Args) -> Result<(), Failure> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::of_system("cannot start threads", &error))?;
-    runtime.block_on(serve(args))
+fn run(args: &Args, console: Console) -> Result<(), Failure> {
+    let built = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = built.map_err(|error| {
+        Failure::new(Code::Failed, "cannot start threads")
+            .tried(error.to_string())
+            .hint("look at the process's limits (ulimit -a)")
+    })?;
+    runtime.block_on(serve(args, console))
 }
 
-async fn serve(args: &Args) -> Result<(), Failure> {
-    let mut signals =
-        Signals::listen().map_err(|error| Failure::of_system("cannot catch signals", &error))?;
-    let mut server = Server::start(args.server_config()).await.map_err(|error| Failure::of_start(&error))?;
-    if !args.is_quiet() {
-        console::say(format_args!("listening on udp: {}", server.local_addr()));
-    }
+async fn serve(args: &Args, console: Console) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let mut server = Server::start(args.server_config()).await.map_err(|error| of_start(&error))?;
+    console.note(format_args!("listening on udp: {}", server.local_addr()));
     let ended_by_itself = tokio::select! {
-        () = signals.next() => false,
+        _ = signals.next() => false,
         () = server.ended() => true,
     };
     // A second signal does not wait for goodbyes.
     tokio::select! {
         () = server.shutdown() => {}
-        () = signals.next() => {}
+        _ = signals.next() => {}
     }
-    if ended_by_itself { Err(Failure::of_ended()) } else { Ok(()) }
+    if ended_by_itself { Err(of_ended()) } else { Ok(()) }
+}
+
+/// Why the server did not start.
+fn of_start(error: &StartError) -> Failure {
+    match error {
+        StartError::Bind(error) => Failure::from(error),
+        StartError::Limits(rule) => Failure::new(Code::Usage, format!("these limits make no sense: {rule}"))
+            .tried("nothing, the limits were checked first")
+            .hint("see \"stratus-server --help\" for the defaults"),
+        StartError::Entropy(reason) => Failure::new(Code::Failed, "cannot make a key")
+            .tried(format!("random bytes from the system: {reason}"))
+            .hint("a sandbox may forbid the getrandom call"),
+    }
+}
+
+/// The socket died under a running server.
+fn of_ended() -> Failure {
+    Failure::new(Code::Failed, "the server ended by itself")
+        .tried("serving, until its socket or its task was gone")
+        .hint("start it again; its clients register again by themselves")
 }

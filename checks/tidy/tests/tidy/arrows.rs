@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{PURE, crates, parse};
 
 /// Crate and the crates of ours that it may import.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("stratus-core", &[]),
     ("stratus-groupspec", &["stratus-core"]),
     ("stratus-overlay", &["stratus-core"]),
@@ -23,8 +23,9 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "stratus-transport",
         ],
     ),
-    ("stratus-server", &["stratus-core", "stratus-overlay", "stratus-transport"]),
-    ("stratus-cli", &["stratus-core", "stratus-groupspec", "stratus", "stratus-server"]),
+    ("stratus-terminal", &["stratus-transport"]),
+    ("stratus-server", &["stratus-core", "stratus-overlay", "stratus-transport", "stratus-terminal"]),
+    ("stratus-cli", &["stratus-core", "stratus-groupspec", "stratus", "stratus-server", "stratus-terminal"]),
     (
         "stratus-sim",
         &["stratus-core", "stratus-groupspec", "stratus-overlay", "stratus-multicast", "stratus-node"],

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree::{crates, parse};
 
 /// Crate, dependency, what it does there that we should not write ourselves.
-const REASONS: [(&str, &[(&str, &str)]); 11] = [
+const REASONS: [(&str, &[(&str, &str)]); 12] = [
     (
         "stratus-core",
         &[
@@ -46,6 +46,7 @@ const REASONS: [(&str, &[(&str, &str)]); 11] = [
             ("tracing", "logs"),
         ],
     ),
+    ("stratus-terminal", &[("tokio", "signals"), ("tracing-subscriber", "where logs go")]),
     (
         "stratus-server",
         &[
@@ -53,9 +54,8 @@ const REASONS: [(&str, &[(&str, &str)]); 11] = [
             ("clap", "its command line"),
             ("getrandom", "a key for a server that was given none"),
             ("thiserror", "error enums"),
-            ("tokio", "tasks, time, signals"),
+            ("tokio", "tasks, time"),
             ("tracing", "logs"),
-            ("tracing-subscriber", "where its binary's logs go"),
         ],
     ),
     (
@@ -71,7 +71,6 @@ const REASONS: [(&str, &[(&str, &str)]); 11] = [
             ("rustls", "the star's raw public keys"),
             ("serde_json", "its JSON lines"),
             ("tokio", "tasks, signals, channels"),
-            ("tracing-subscriber", "where logs go"),
         ],
     ),
     (

@@ -7,7 +7,7 @@ use crate::stop::{Failure, Stop};
 
 /// How much is said on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Verbosity {
+pub enum Verbosity {
     /// Errors only.
     Quiet,
     /// What a user would notice.
@@ -18,18 +18,18 @@ pub(crate) enum Verbosity {
 
 /// Standard output and standard error of this program.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Console {
+pub struct Console {
     verbosity: Verbosity,
 }
 
 impl Console {
     /// A console that says as much as `verbosity` allows.
-    pub(crate) fn new(verbosity: Verbosity) -> Self {
+    pub fn new(verbosity: Verbosity) -> Self {
         Self { verbosity }
     }
 
     /// A line of data, on stdout, flushed.
-    pub(crate) fn data(self, line: impl fmt::Display) -> Result<(), Stop> {
+    pub fn data(self, line: impl fmt::Display) -> Result<(), Stop> {
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "{line}")
             .and_then(|()| stdout.flush())
@@ -37,32 +37,32 @@ impl Console {
     }
 
     /// A change that a user would notice.
-    pub(crate) fn note(self, line: impl fmt::Display) {
+    pub fn note(self, line: impl fmt::Display) {
         if self.verbosity >= Verbosity::Normal {
             self.error(line);
         }
     }
 
     /// What happens underneath.
-    pub(crate) fn detail(self, line: impl fmt::Display) {
+    pub fn detail(self, line: impl fmt::Display) {
         if self.verbosity >= Verbosity::Verbose {
             self.error(line);
         }
     }
 
     /// Something that is said even when asked to be quiet.
-    pub(crate) fn error(self, line: impl fmt::Display) {
+    pub fn error(self, line: impl fmt::Display) {
         // Nobody is left to be told when stderr is closed.
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
 }
 
 /// Whether stdout is a screen, where binary data would do harm.
-pub(crate) fn stdout_is_terminal() -> bool {
+pub fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
 /// Whether stdin is a keyboard, from which no stream will come.
-pub(crate) fn stdin_is_terminal() -> bool {
+pub fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }

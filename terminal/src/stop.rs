@@ -3,9 +3,11 @@
 use std::fmt;
 use std::io;
 
+use stratus_transport::BindError;
+
 /// Why a command did not run to its end.
 #[derive(Debug)]
-pub(crate) enum Stop {
+pub enum Stop {
     /// Whoever read our output has gone: a quiet end, not an error.
     ClosedPipe,
     /// A signal came before the work was done.
@@ -16,7 +18,7 @@ pub(crate) enum Stop {
 
 /// The signals that end a command politely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub enum Signal {
     /// Ctrl-C.
     Interrupt,
     /// `kill`.
@@ -25,7 +27,7 @@ pub(crate) enum Signal {
 
 /// What kind of failure; its number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
+pub enum Code {
     /// Failed while running.
     Failed = 1,
     /// Wrong use: arguments, configuration.
@@ -40,9 +42,9 @@ pub(crate) enum Code {
 
 /// An error as people get it: what, then what was tried, then what to do about it.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// The kind.
-    pub(crate) code: Code,
+    pub code: Code,
     what: String,
     tried: Option<String>,
     hint: Option<String>,
@@ -50,24 +52,24 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// A failure that says only what; lower-case, one line, no full stop.
-    pub(crate) fn new(code: Code, what: impl Into<String>) -> Self {
+    pub fn new(code: Code, what: impl Into<String>) -> Self {
         Self { code, what: what.into(), tried: None, hint: None }
     }
 
     /// What was tried, or why it failed.
-    pub(crate) fn tried(mut self, tried: impl Into<String>) -> Self {
+    pub fn tried(mut self, tried: impl Into<String>) -> Self {
         self.tried = Some(tried.into());
         self
     }
 
     /// What the reader may do.
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// A write to `target` that did not work; a reader who has gone is no failure.
-    pub(crate) fn of_write(target: &str, error: &io::Error) -> Stop {
+    pub fn of_write(target: &str, error: &io::Error) -> Stop {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Stop::ClosedPipe;
         }
@@ -78,6 +80,31 @@ impl Failure {
             }
             _ => "check that the place exists and may be written",
         }))
+    }
+}
+
+impl From<&BindError> for Failure {
+    /// A port that could not be opened.
+    fn from(error: &BindError) -> Self {
+        let (address, why, hint) = match error {
+            BindError::PortInUse { address } => {
+                (address, "the port is in use by another program", "choose another with --listen")
+            }
+            BindError::NotPermitted { address } => (
+                address,
+                "the system does not permit it to this user",
+                "choose one from 1024 up with --listen",
+            ),
+            BindError::NoSuchAddress { address } => (
+                address,
+                "no interface of this machine has that address",
+                "choose one that it has, or 0.0.0.0, with --listen",
+            ),
+            other => {
+                return Self::new(Code::Failed, "cannot open a udp socket").tried(other.to_string());
+            }
+        };
+        Self::new(Code::Failed, format!("cannot bind udp port: {address}")).tried(why).hint(hint)
     }
 }
 
@@ -102,7 +129,7 @@ impl From<Failure> for Stop {
 
 impl Stop {
     /// The process's exit code.
-    pub(crate) fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
             Self::ClosedPipe => 0,
             Self::Signal(signal) => signal.exit_code(),
@@ -113,7 +140,7 @@ impl Stop {
 
 impl Signal {
     /// 128 and the signal's number, as shells count.
-    pub(crate) fn exit_code(self) -> u8 {
+    pub fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
@@ -122,7 +149,7 @@ impl Signal {
 }
 
 /// The system's messages begin with a capital; ours do not.
-pub(crate) fn lower_first(text: &str) -> String {
+pub fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

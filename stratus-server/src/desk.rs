@@ -141,6 +141,10 @@ impl Desk {
             refused = now.refused_total(),
             "holding"
         );
+        let throttled = now.network_throttled_count - before.network_throttled_count;
+        if throttled > 0 {
+            tracing::warn!(count = throttled, limit = "network_rate", "refused for asking too much");
+        }
         for refusal in [Refusal::ServerFull, Refusal::GroupFull, Refusal::NetworkFull] {
             let count = now.refused_count(refusal) - before.refused_count(refusal);
             if count > 0 {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{MAX_NAMED, Rate};
 
-/// What a [`Registry`](super::Registry) hands out and what it puts up with. Source: spec RV-5 … RV-12.
+/// What a [`Registry`](super::Registry) hands out and what it puts up with. Source: spec RV-5 … RV-12, RV-16.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
     /// How often members are told to refresh. Shorter notices dead ones sooner and costs a frame a member each
@@ -39,6 +39,14 @@ pub struct Config {
     pub registrations: Rate,
     /// Introductions one member may ask for. Default 48 at once (more than a welcome names), then 4 a second.
     pub introductions: Rate,
+    /// Frames taken from one network, all its connections together. A network shares an address, an office or a
+    /// carrier's NAT; more lets one of them take more of the server. Default 4,096 at once, then 512 a second: 1,000
+    /// members that come back together, and refresh, are 17 a second.
+    pub network_frames: Rate,
+    /// Registrations taken from one network. Default 1,024 at once, then 64 a second.
+    pub network_registrations: Rate,
+    /// Introductions that one network may ask for. Default 512 at once, then 64 a second.
+    pub network_introductions: Rate,
     /// Requests over a rate, or unsigned ones, after which a connection is closed. Default 32.
     pub strikes: u32,
 }
@@ -60,6 +68,9 @@ impl Default for Config {
             frames: Rate { burst: 64, per_second: 16 },
             registrations: Rate { burst: 32, per_second: 1 },
             introductions: Rate { burst: 48, per_second: 4 },
+            network_frames: Rate { burst: 4_096, per_second: 512 },
+            network_registrations: Rate { burst: 1_024, per_second: 64 },
+            network_introductions: Rate { burst: 512, per_second: 64 },
             strikes: 32,
         }
     }
@@ -70,6 +81,8 @@ impl Config {
     pub fn validate(&self) -> Result<(), &'static str> {
         let day = Duration::from_secs(86_400);
         let named = self.ring_neighbors.saturating_mul(2).saturating_add(self.random_members);
+        let rates = [self.frames, self.registrations, self.introductions];
+        let network_rates = [self.network_frames, self.network_registrations, self.network_introductions];
         let rules = [
             (self.refresh_every >= Duration::from_secs(1), "refresh_every must be at least 1 s"),
             (self.expires_after > self.refresh_every, "expires_after must be longer than refresh_every"),
@@ -80,7 +93,7 @@ impl Config {
             (self.members_per_group > 0 && self.groups_per_connection > 0, "limits must be at least 1"),
             (self.members_per_network > 0 && self.strikes > 0, "limits must be at least 1"),
             (
-                self.frames.is_valid() && self.registrations.is_valid() && self.introductions.is_valid(),
+                rates.into_iter().chain(network_rates).all(Rate::is_valid),
                 "rates must be at least 1 at once and 1 a second",
             ),
         ];

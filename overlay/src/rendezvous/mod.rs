@@ -13,6 +13,7 @@
 mod bucket;
 mod config;
 mod connection;
+mod crowds;
 mod group;
 mod io;
 mod listings;

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stratus_core::{Cx, Deadline, GroupId, Machine, PeerId, Time};
 
 use super::connection::Connection;
+use super::crowds::{Act, Crowds};
 use super::listings::Listings;
 use super::{ClientMessage, Config, Event, Input, Output, Refusal, Stats, Subject};
 use crate::introducer::Introducer;
@@ -30,6 +31,7 @@ pub struct Registry {
     idle: BTreeSet<(Time, u64)>,
     pub(super) listings: Listings,
     pub(super) introducer: Introducer,
+    crowds: Crowds,
     is_stopping: bool,
     pub(super) stats: Stats,
 }
@@ -73,6 +75,10 @@ impl Registry {
         assert_eq!(config.validate(), Ok(()), "the caller validates its configuration");
         Self {
             introducer: Introducer::new(config.introductions, config.connections),
+            crowds: Crowds::new(
+                [config.network_frames, config.network_registrations, config.network_introductions],
+                config.connections,
+            ),
             config,
             connections: BTreeMap::new(),
             peers: BTreeMap::new(),
@@ -118,6 +124,12 @@ impl Registry {
             self.strike(id, message.subject(), Refusal::TooFast, out);
             return;
         }
+        if !self.admits_crowd(cx.now, id, &message) {
+            self.stats.network_throttled_count += 1;
+            self.refuse(id, message.subject(), Refusal::TooFast, out);
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(&id) else { return };
         match message {
             ClientMessage::Register(registration) => self.register(cx, id, &registration, out),
             ClientMessage::Refresh { group } => self.refresh(cx.now, id, group, out),
@@ -129,6 +141,18 @@ impl Registry {
                 self.introduce(cx.now, id, (group, target), candidates, out);
             }
         }
+    }
+
+    /// Whether the client's network has asked little enough for this as well.
+    fn admits_crowd(&mut self, now: Time, id: u64, message: &ClientMessage) -> bool {
+        let observed = self.connections[&id].observed;
+        let act = match message {
+            ClientMessage::Register(_) => Some(Act::Register),
+            ClientMessage::Introduce { .. } => Some(Act::Introduce),
+            ClientMessage::Refresh { .. } | ClientMessage::Leave { .. } => None,
+        };
+        let mut takes = |act| self.crowds.take(now, observed, act);
+        takes(Act::Frame) && act.is_none_or(takes)
     }
 
     /// Takes a member off its group; its connection idles if that was its last.

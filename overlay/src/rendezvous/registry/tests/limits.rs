@@ -89,3 +89,39 @@ fn connections_over_the_cap_are_told_and_closed() {
     room.give(Input::Closed { connection: 1 });
     assert_eq!(room.open(4), []);
 }
+
+/// Rates of a network at their cap and one beyond, by members who each ask little. Spec RV-16.
+#[test]
+fn a_network_that_asks_too_much_is_refused_without_a_strike_and_others_are_not() {
+    let once = |burst| Rate { burst, per_second: 1 };
+    let (registrations, introductions) = (once(3), once(2));
+    let config = Config {
+        network_registrations: registrations,
+        network_introductions: introductions,
+        strikes: 1,
+        ..config()
+    };
+    let mut room = Room::new(config);
+    let listed: Vec<bool> = (1..=4).map(|client| named(&room.join(client, 3), client).is_some()).collect();
+    assert_eq!(listed, [true, true, true, false]);
+    assert_eq!(room.register(4, 3), [refused(4, 3, Refusal::TooFast)]);
+    assert!(named(&room.join(700, 3), 700).is_some(), "another network");
+    let told = [room.introduce(1, 3, 2), room.introduce(2, 3, 3), room.introduce(3, 3, 1)];
+    assert_eq!(told.map(|out| out.len()), [2, 2, 1]);
+    assert_eq!(room.introduce(3, 3, 1), [not_introduced(3, 3, 1, Refusal::TooFast)]);
+    assert_eq!(room.introduce(700, 3, 1).len(), 2);
+    let stats = room.registry.stats();
+    assert_eq!((stats.network_throttled_count, stats.refused_count(Refusal::TooFast)), (4, 4));
+    room.pass(1);
+    assert!(named(&room.register(4, 3), 4).is_some(), "nobody was cut off");
+}
+
+#[test]
+fn frames_of_a_network_are_counted_together() {
+    let mut room = Room::new(Config { network_frames: Rate { burst: 4, per_second: 1 }, ..config() });
+    room.join(1, 3);
+    room.join(2, 3);
+    assert_eq!([room.refresh(1, 3), room.refresh(2, 3)], [vec![], vec![]]);
+    assert_eq!(room.refresh(1, 3), [refused(1, 3, Refusal::TooFast)]);
+    assert_eq!(room.registry.stats().network_throttled_count, 1);
+}

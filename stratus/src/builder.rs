@@ -1,6 +1,8 @@
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use stratus_core::Identity;
+use stratus_core::{Identity, PeerId};
+use stratus_groupspec::BootstrapPeer;
 use stratus_multicast as multicast;
 use stratus_overlay as overlay;
 use stratus_transport as transport;
@@ -14,6 +16,8 @@ use crate::error::StartError;
 pub struct Builder {
     pub(crate) servers: Vec<String>,
     pub(crate) ignores_spec_servers: bool,
+    pub(crate) bootstrap: Vec<BootstrapPeer>,
+    pub(crate) member_cache: Option<PathBuf>,
     pub(crate) identity: Option<Identity>,
     pub(crate) transport: transport::Config,
     pub(crate) overlay: overlay::Config,
@@ -36,6 +40,26 @@ impl Builder {
     pub fn without_servers(mut self) -> Self {
         self.servers.clear();
         self.ignores_spec_servers = true;
+        self
+    }
+
+    /// Adds a member through which groups can be entered without any server; one member may be named several times,
+    /// with different addresses. Those that a groupspec names are used as well.
+    #[must_use]
+    pub fn bootstrap_peer(mut self, peer: PeerId, address: SocketAddr) -> Self {
+        match self.bootstrap.iter_mut().find(|known| known.peer == peer) {
+            Some(known) => known.addresses.push(address),
+            None => self.bootstrap.push(BootstrapPeer { peer, addresses: vec![address] }),
+        }
+        self
+    }
+
+    /// Keeps the members met in each group in a file in this folder, and begins with them the next time: a group can
+    /// then be entered with every server dead. The files name peers and addresses, no group and no secret; they have at
+    /// most 48 members of the last seven days. Default: nothing is kept.
+    #[must_use]
+    pub fn member_cache(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.member_cache = Some(folder.into());
         self
     }
 

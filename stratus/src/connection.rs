@@ -11,9 +11,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::builder::Builder;
+use crate::cache::Cache;
 use crate::error::{JoinError, StartError};
 use crate::group::{Group, Inner};
-use crate::host::{Entry, Host, Parts};
+use crate::host::{Entry, Host, Parts, Start};
 use crate::rendezvous::Server;
 use crate::request::Request;
 use crate::{addresses, entropy, event, request};
@@ -67,6 +68,11 @@ impl Connection {
         self.shared.endpoint.local_addr()
     }
 
+    /// Where this member may be met, as far as this machine knows: what [`Builder::bootstrap_peer`] of others wants.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        addresses::local(self.local_addr())
+    }
+
     /// Enters a group and begins to look for its members; [`Group::joined`] waits for the first.
     pub async fn join(&self, spec: &Groupspec) -> Result<Group, JoinError> {
         let shared = &self.shared;
@@ -88,8 +94,14 @@ impl Connection {
             events: events.downgrade(),
             neighbors: neighbor_count,
         };
-        let local = addresses::local(self.local_addr());
-        let entry = Entry::new(keys, self.peer(), local, self.servers(spec), spec.bootstrap_peers());
+        let local = self.addresses();
+        let cache = shared.builder.member_cache.as_ref().map(|folder| Cache::open(folder, &keys));
+        let start = Start {
+            servers: self.servers(spec),
+            bootstrap: [spec.bootstrap_peers(), &shared.builder.bootstrap].concat(),
+            friends: cache.as_ref().map(Cache::members).unwrap_or_default(),
+        };
+        let entry = Entry::new(keys, self.peer(), local, start);
         let host = Host::new(Parts {
             node: self.node(spec),
             rng: lock(&shared.rng).fork("group"),
@@ -99,6 +111,7 @@ impl Connection {
             events,
             neighbors,
             entry,
+            cache,
             sends_trains: shared.builder.transport.max_upload.is_none(),
         });
         let task = Task { requests: requests.downgrade(), handle: tokio::spawn(host.run()) };

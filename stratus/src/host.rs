@@ -2,6 +2,8 @@
 
 mod encoder;
 mod entry;
+mod keeping;
+mod seeking;
 mod streams;
 mod trains;
 
@@ -18,9 +20,11 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use self::encoder::Encoder;
-pub(crate) use self::entry::Entry;
+pub(crate) use self::entry::{Entry, Start};
+use self::keeping::Keeping;
 use self::streams::Streams;
 use self::trains::Trains;
+use crate::cache::Cache;
 use crate::event::Event;
 use crate::info::{GroupInfo, WireInfo};
 use crate::rendezvous::Told;
@@ -43,6 +47,7 @@ pub(crate) struct Parts {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) neighbors: watch::Sender<usize>,
     pub(crate) entry: Entry,
+    pub(crate) cache: Option<Cache>,
     /// Whether what leaves for one neighbor should leave together.
     pub(crate) sends_trains: bool,
 }
@@ -60,6 +65,7 @@ pub(crate) struct Host {
     events: broadcast::Sender<Event>,
     neighbors: watch::Sender<usize>,
     entry: Entry,
+    keeping: Keeping,
     streams: Streams,
     out: Vec<Output>,
     encoder: Encoder,
@@ -80,7 +86,8 @@ enum Turn {
 
 impl Host {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { node, rng, endpoint, port, requests, events, neighbors, entry, sends_trains } = parts;
+        let Parts { node, rng, endpoint, port, requests, events, neighbors, entry, cache, sends_trains } =
+            parts;
         Self {
             node,
             rng,
@@ -93,6 +100,7 @@ impl Host {
             events,
             neighbors,
             entry,
+            keeping: Keeping::new(cache),
             streams: Streams::default(),
             out: Vec::new(),
             encoder: Encoder::default(),
@@ -145,8 +153,8 @@ impl Host {
     /// When the node or the search for a way in next wants to act.
     fn due(&self) -> Instant {
         let node = self.node.deadline().map(|deadline| self.moment(deadline.at));
-        let entry = self.entry.due();
-        node.into_iter().chain(entry).min().unwrap_or_else(|| Instant::now() + LONG)
+        let others = [self.entry.due(), self.keeping.due()];
+        node.into_iter().chain(others.into_iter().flatten()).min().unwrap_or_else(|| Instant::now() + LONG)
     }
 
     fn now(&self) -> Time {
@@ -176,6 +184,9 @@ impl Host {
         for (peer, addresses) in self.entry.wake(&mut self.rng) {
             self.port.dial(peer, addresses);
         }
+        if self.keeping.is_due() {
+            self.keeping.save(&self.links, &self.node);
+        }
     }
 
     fn arrival(&mut self, event: LinkEvent) {
@@ -186,11 +197,15 @@ impl Host {
             LinkEvent::Up { peer, link } => {
                 let address = link.remote_address();
                 self.links.insert(peer, link);
+                self.entry.linked(&peer);
+                self.keeping.linked(peer);
                 self.drive(Input::Connected(peer));
                 self.overlay(overlay::Command::Observed { peer, address });
             }
             LinkEvent::Down { peer } => {
-                self.links.remove(&peer);
+                if let Some(link) = self.links.remove(&peer) {
+                    self.keeping.unlinked(&peer, &link, &self.node);
+                }
                 self.drive(Input::Disconnected(peer));
             }
             LinkEvent::DialFailed { peer, reason } => {
@@ -285,6 +300,7 @@ impl Host {
             match output {
                 Output::Connect(peer) => {
                     let candidates = self.entry.candidates(&peer, self.node.candidates(&peer));
+                    self.entry.dialling(peer, self.node.overlay().servers_of(&peer));
                     self.port.dial(peer, candidates);
                 }
                 Output::Disconnect(peer) => self.port.disconnect(peer),
@@ -396,6 +412,7 @@ impl Host {
 
     /// Goodbyes go out on the control streams; the port, dropped after, ends them behind the goodbyes.
     fn leave(mut self) {
+        self.keeping.save_now(&self.links, &self.node);
         self.overlay(overlay::Command::Leave);
         self.apply();
         self.entry.leave();

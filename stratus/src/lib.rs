@@ -26,6 +26,7 @@
 
 mod addresses;
 mod builder;
+mod cache;
 mod connection;
 mod error;
 mod event;

@@ -101,6 +101,7 @@ async fn members(server: &Server) -> Vec<(Connection, Group)> {
             delay: Duration::from_millis(30),
             jitter: Duration::ZERO,
             seed: 700 + seed,
+            ..Conditions::default()
         };
         let builder =
             Connection::builder().listen(loopback()).server(server.local_addr().to_string()).conditions(path);

@@ -65,6 +65,11 @@ impl Overlay {
         candidates
     }
 
+    /// The rendezvous servers that `peer` says it is registered at.
+    pub fn servers_of(&self, peer: &PeerId) -> &[SocketAddr] {
+        self.heard.get(self.place_of(peer)).map(|entry| entry.record().servers()).unwrap_or_default()
+    }
+
     /// Whether the member is in the heard list.
     pub fn has_heard_of(&self, peer: &PeerId) -> bool {
         self.heard.get(self.place_of(peer)).is_some_and(|entry| entry.record().peer() == *peer)

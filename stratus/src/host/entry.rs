@@ -11,16 +11,15 @@ use stratus_transport::DialError;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::seeking::Seeking;
 use crate::event::Event;
 use crate::rendezvous::{Ask, Member, Server, Told};
 use crate::ways::{ServerState, Way};
 
 /// Addresses that servers saw, kept for dialling members that servers named.
 const MOST_NAMED: usize = 256;
-/// Members for whom a server was asked to introduce us, remembered so as not to ask again at once.
-const MOST_ASKED: usize = 256;
-/// Pause before a server is asked for the same introduction again.
-const ASK_AGAIN: Duration = Duration::from_secs(30);
+/// Members of the last run that are dialled at a time, the next as many with the next try.
+const OLD_FRIENDS: usize = 4;
 /// Most pauses between tries of the members that the groupspec names.
 const SLOWEST: Duration = Duration::from_secs(15);
 /// First pause between such tries, and between losing all neighbors and asking the servers for more.
@@ -37,9 +36,12 @@ pub(crate) struct Entry {
     servers: Vec<Known>,
     tell: mpsc::Sender<Told>,
     told: mpsc::Receiver<Told>,
-    bootstrap: Vec<(BootstrapPeer, Option<DialError>)>,
+    bootstrap: Vec<Door>,
+    /// Members of the last run, and how many of them were tried.
+    friends: Vec<Door>,
+    friends_tried: usize,
     named: BTreeMap<PeerId, SocketAddr>,
-    asked: BTreeMap<PeerId, Instant>,
+    seeking: Seeking,
     /// When to try the ways in again; `None` while there are neighbors.
     try_at: Option<Instant>,
     tries: u32,
@@ -52,18 +54,32 @@ struct Known {
     state: ServerState,
 }
 
+/// A member through which the group can be entered, and how that went.
+struct Door {
+    member: BootstrapPeer,
+    outcome: Option<DialError>,
+}
+
+/// Where a search for a group begins.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) servers: Vec<Server>,
+    /// Members that the groupspec or the application names.
+    pub(crate) bootstrap: Vec<BootstrapPeer>,
+    /// Members of the last run, best first.
+    pub(crate) friends: Vec<BootstrapPeer>,
+}
+
 impl Entry {
-    pub(crate) fn new(
-        keys: GroupKeys,
-        peer: PeerId,
-        local: Vec<SocketAddr>,
-        servers: Vec<Server>,
-        bootstrap: &[BootstrapPeer],
-    ) -> Self {
+    pub(crate) fn new(keys: GroupKeys, peer: PeerId, local: Vec<SocketAddr>, start: Start) -> Self {
         // One server says a few things in a row; more than this waits for the group's task.
         let (tell, told) = mpsc::channel(64);
         let known = |server| Known { server, state: ServerState::Seeking };
-        let others = bootstrap.iter().filter(|named| named.peer != peer);
+        let Start { servers, bootstrap, friends } = start;
+        let doors = |members: Vec<BootstrapPeer>| {
+            let others = members.into_iter().filter(|member| member.peer != peer);
+            others.map(|member| Door { member, outcome: None }).collect()
+        };
         Self {
             keys,
             peer,
@@ -72,9 +88,11 @@ impl Entry {
             servers: servers.into_iter().map(known).collect(),
             tell,
             told,
-            bootstrap: others.map(|named| (named.clone(), None)).collect(),
+            bootstrap: doors(bootstrap),
+            friends: doors(friends),
+            friends_tried: 0,
             named: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            seeking: Seeking::default(),
             try_at: Some(Instant::now()),
             tries: 0,
             has_begun: false,
@@ -106,21 +124,32 @@ impl Entry {
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
-        self.try_at
+        self.try_at.into_iter().chain(self.seeking.due()).min()
     }
 
-    /// Whom to dial now because there is no neighbor.
+    /// Asks for introductions that are due, and says whom to dial now because there is no neighbor.
     pub(super) fn wake(&mut self, rng: &mut Rng) -> Vec<(PeerId, Vec<SocketAddr>)> {
-        if self.try_at.is_none_or(|at| at > Instant::now()) {
+        let now = Instant::now();
+        for peer in self.seeking.take_due(now) {
+            self.ask_introduction(peer);
+        }
+        if self.try_at.is_none_or(|at| at > now) {
             return Vec::new();
         }
         if self.tries > 0 {
             self.ask_all(|group| Ask::Again { group });
         }
         let pause = rng.jitter((QUICKEST * 2_u32.saturating_pow(self.tries)).min(SLOWEST));
-        self.try_at = Some(Instant::now() + pause);
+        self.try_at = Some(now + pause);
         self.tries = (self.tries + 1).min(16);
-        self.bootstrap.iter().map(|(named, _)| (named.peer, named.addresses.clone())).collect()
+        let named = self.bootstrap.iter().map(|door| &door.member);
+        // Some friends are called whatever the servers will say: no server can surround us with its own. Spec RV-15.
+        let friends =
+            self.friends.iter().cycle().skip(self.friends_tried).take(OLD_FRIENDS.min(self.friends.len()));
+        let chosen = named.chain(friends.map(|door| &door.member));
+        let dialled = chosen.map(|member| (member.peer, member.addresses.clone())).collect();
+        self.friends_tried = (self.friends_tried + OLD_FRIENDS) % self.friends.len().max(1);
+        dialled
     }
 
     /// With neighbors the ways in are left alone; without any they are tried again.
@@ -134,20 +163,38 @@ impl Entry {
         }
     }
 
-    /// Keeps how a dial went; asks a server to introduce us to a member that did not answer.
+    /// A member is dialled that is registered at a server of ours, or may be: asks for an introduction unless the
+    /// link is up soon.
+    pub(super) fn dialling(&mut self, peer: PeerId, its_servers: &[SocketAddr]) {
+        let shares_server = || self.registered().iter().any(|at| its_servers.contains(at));
+        if self.named.contains_key(&peer) || shares_server() {
+            self.seeking.dialling(peer, Instant::now());
+        }
+    }
+
+    /// A member is linked.
+    pub(super) fn linked(&mut self, peer: &PeerId) {
+        self.seeking.done(peer);
+    }
+
+    /// Keeps how a dial went; asks the servers to introduce us to a member that did not answer.
     pub(super) fn dial_failed(&mut self, peer: PeerId, reason: DialError) {
-        if let Some((_, outcome)) = self.bootstrap.iter_mut().find(|(named, _)| named.peer == peer) {
-            *outcome = Some(reason);
+        for door in self.bootstrap.iter_mut().chain(&mut self.friends) {
+            if door.member.peer == peer {
+                door.outcome = Some(reason);
+            }
         }
         let is_absent = matches!(reason, DialError::TimedOut | DialError::NoAddress | DialError::WrongPeer);
-        let now = Instant::now();
-        self.asked.retain(|_, at| *at + ASK_AGAIN > now);
-        if !is_absent || self.asked.contains_key(&peer) || self.asked.len() >= MOST_ASKED {
-            return;
+        if !is_absent {
+            self.seeking.done(&peer);
+        } else if self.seeking.ask(peer, Instant::now()) {
+            self.ask_introduction(peer);
         }
-        self.asked.insert(peer, now);
+    }
+
+    fn ask_introduction(&self, target: PeerId) {
         let candidates = self.addresses();
-        self.ask_all(|group| Ask::Introduce { group, target: peer, candidates: candidates.clone() });
+        self.ask_all(|group| Ask::Introduce { group, target, candidates: candidates.clone() });
     }
 
     /// The record that members see was issued anew.
@@ -217,8 +264,8 @@ impl Entry {
     /// Where a member may be met, with what its server and the groupspec know.
     pub(super) fn candidates(&self, peer: &PeerId, mut known: Vec<SocketAddr>) -> Vec<SocketAddr> {
         known.extend(self.named.get(peer));
-        for (named, _) in self.bootstrap.iter().filter(|(named, _)| named.peer == *peer) {
-            known.extend(&named.addresses);
+        for door in self.bootstrap.iter().chain(&self.friends).filter(|door| door.member.peer == *peer) {
+            known.extend(&door.member.addresses);
         }
         known
     }
@@ -229,11 +276,20 @@ impl Entry {
             what: format!("server {}", known.server.name()),
             outcome: known.state.to_string(),
         };
-        let member = |(named, outcome): &(BootstrapPeer, Option<DialError>)| Way {
-            what: format!("member {}", &named.peer.to_string()[..8]),
-            outcome: outcome.map_or_else(|| "no answer yet".to_owned(), |error| error.to_string()),
+        let member = |door: &Door| Way {
+            what: format!("member {}", &door.member.peer.to_string()[..8]),
+            outcome: door.outcome.map_or_else(|| "no answer yet".to_owned(), |error| error.to_string()),
         };
-        self.servers.iter().map(server).chain(self.bootstrap.iter().map(member)).collect()
+        let doors = self.servers.iter().map(server).chain(self.bootstrap.iter().map(member));
+        doors.chain(self.friendship()).collect()
+    }
+
+    /// The members of the last run, in one line.
+    fn friendship(&self) -> Option<Way> {
+        let count = self.friends.len();
+        let failed = self.friends.iter().filter(|door| door.outcome.is_some()).count();
+        let what = format!("members of the last run: {count}");
+        (count > 0).then(|| Way { what, outcome: format!("{failed} did not answer") })
     }
 
     pub(super) fn leave(&self) {

@@ -2,6 +2,7 @@
 
 mod entering;
 mod meeting;
+mod serverless;
 mod streams;
 
 use std::net::{Ipv4Addr, SocketAddr};

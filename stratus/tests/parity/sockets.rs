@@ -52,6 +52,7 @@ impl Sockets {
                 delay: self.path.one_way,
                 jitter: Duration::ZERO,
                 seed: 7 + number as u64,
+                ..Conditions::default()
             });
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let chronicle = self.chronicle.clone();

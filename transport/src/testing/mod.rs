@@ -20,10 +20,12 @@ pub struct Conditions {
     pub jitter: Duration,
     /// What the fates are drawn from.
     pub seed: u64,
+    /// Lets in only what comes from where something was sent to, as most routers do.
+    pub is_walled: bool,
 }
 
 impl Default for Conditions {
     fn default() -> Self {
-        Self { loss_per_mille: 0, delay: Duration::ZERO, jitter: Duration::ZERO, seed: 0 }
+        Self { loss_per_mille: 0, delay: Duration::ZERO, jitter: Duration::ZERO, seed: 0, is_walled: false }
     }
 }

@@ -1,5 +1,5 @@
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -31,6 +31,8 @@ struct Path {
     conditions: Conditions,
     rng: Rng,
     waiting: BinaryHeap<Reverse<Waiting>>,
+    /// Whom something was sent to.
+    called: BTreeSet<SocketAddr>,
     arrived: u64,
     alarm: Pin<Box<Sleep>>,
 }
@@ -49,6 +51,7 @@ impl LossySocket {
             conditions,
             rng: Rng::from_seed(conditions.seed),
             waiting: BinaryHeap::new(),
+            called: BTreeSet::new(),
             arrived: 0,
             alarm: Box::pin(sleep_until(Instant::now())),
         };
@@ -59,6 +62,9 @@ impl LossySocket {
 impl Path {
     /// Decides about each datagram in what the kernel handed over.
     fn take_in(&mut self, bytes: &[u8], meta: &RecvMeta, now: Instant) {
+        if self.conditions.is_walled && !self.called.contains(&meta.addr) {
+            return;
+        }
         for datagram in bytes[..meta.len].chunks(meta.stride.max(1)) {
             let is_lost = self.rng.chance(u64::from(self.conditions.loss_per_mille), 1_000);
             let extra = self.rng.between(Duration::ZERO, self.conditions.jitter);
@@ -96,6 +102,11 @@ impl AsyncUdpSocket for LossySocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let mut path = lock(&self.path);
+        if path.conditions.is_walled {
+            path.called.insert(transmit.destination);
+        }
+        drop(path);
         self.inner.try_send(transmit)
     }
 

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::console::Console;
 use crate::source::{Batch, Batches};
 use crate::stop::{Code, Failure};
-use crate::ts::{self, Chunker, FRAGMENT_PACKETS, PACKET_SIZE, Packet};
+use crate::ts::{self, Chunker, Continuity, FRAGMENT_PACKETS, PACKET_SIZE, Packet};
 
 /// Bytes in a fragment of any kind.
 const FRAGMENT_SIZE: usize = FRAGMENT_PACKETS * PACKET_SIZE;
@@ -21,6 +21,7 @@ pub(crate) struct Feeder {
     batches: Batches,
     console: Console,
     chunker: Chunker,
+    continuity: Continuity,
     /// Cut before there was a publication.
     ready: Vec<ts::Piece>,
     totals: Totals,
@@ -42,6 +43,8 @@ pub(crate) struct Totals {
     pub(crate) messages: u64,
     /// Payload bytes.
     pub(crate) bytes: u64,
+    /// Packets of the source that never reached us.
+    pub(crate) lost_packets: u64,
 }
 
 impl Feeder {
@@ -51,6 +54,7 @@ impl Feeder {
             batches,
             console,
             chunker: Chunker::default(),
+            continuity: Continuity::default(),
             ready: Vec::new(),
             totals: Totals::default(),
             first_arrival: None,
@@ -102,6 +106,7 @@ impl Feeder {
             Some(Some(batch)) => match batch? {
                 Batch::Packets(packets) => self.cut(&packets, &mut pieces),
                 Batch::Bytes(bytes) => pieces = cut_raw(&bytes),
+                Batch::Anew => self.begin_anew(&mut pieces),
             },
             Some(None) => {
                 self.is_finished = true;
@@ -114,14 +119,31 @@ impl Feeder {
     fn cut(&mut self, packets: &[Packet], pieces: &mut Vec<ts::Piece>) {
         let now = Instant::now();
         for packet in packets {
+            self.continuity.observe(packet);
             self.chunker.push(packet, now, pieces);
         }
+        self.tell_loss();
         let waited = now - *self.first_arrival.get_or_insert(now);
         let has_nothing = self.totals.messages == 0 && self.ready.is_empty() && pieces.is_empty();
         if has_nothing && waited > KEY_PATIENCE && !self.is_warned {
             self.is_warned = true;
             self.console.note("waiting for PAT, PMT and a key picture in the input");
         }
+    }
+
+    /// Told when it begins; from then on it is counted.
+    fn tell_loss(&mut self) {
+        let lost_packets = self.continuity.missing();
+        if self.totals.lost_packets == 0 && lost_packets > 0 {
+            self.console.note("packets of the input are missing; they were lost before they came here");
+        }
+        self.totals.lost_packets = lost_packets;
+    }
+
+    /// Another encoder continues: its tables, clocks and counters are its own.
+    fn begin_anew(&mut self, pieces: &mut Vec<ts::Piece>) {
+        std::mem::take(&mut self.chunker).finish(pieces);
+        self.continuity.restart();
     }
 
     async fn write(&mut self, pieces: Vec<ts::Piece>, publication: &mut Publication) -> Result<(), Failure> {

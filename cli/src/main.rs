@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod feed;
 mod group;
+mod place;
 mod play;
 mod publish;
 mod session;

@@ -10,7 +10,7 @@ use crate::args::Play;
 use crate::console::Console;
 use crate::session::{Presence, Session};
 use crate::signals::Signals;
-use crate::sink::Sink;
+use crate::sink::{self, Sink, Unit};
 use crate::spec;
 use crate::stop::{Code, Failure, Stop};
 use crate::ts::Joiner;
@@ -24,14 +24,15 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// Runs `stratus play …`.
 pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     let spec = spec::load(&options.spec)?;
-    let sink = Sink::open(&options.output)?;
+    let sink = sink::open(&options.output, console)?;
     let mut signal = pin!(Signals::listen()?.first());
     let (session, entrance) =
         Session::open(&spec, &options.reach, MulticastConfig::default(), console).await?;
     let playing = session.group().play(&options.stream, Options::default());
     let mut playback = playing.await.map_err(|error| of_play(&options.stream, &error))?;
     console.note(format_args!("waiting for stream \"{}\"", options.stream));
-    let mut player = Player { sink, joiner: Joiner::default(), counts: Counts::default(), console };
+    let mut player =
+        Player { sink, joiner: Joiner::default(), is_anew: false, counts: Counts::default(), console };
     let ended = tokio::select! {
         result = player.run(&mut playback) => result,
         failure = entrance.failed(Presence::Linked) => Err(failure.into()),
@@ -78,6 +79,8 @@ async fn finish(sink: Sink, group: &Group) -> Result<(), Stop> {
 struct Player {
     sink: Sink,
     joiner: Joiner,
+    /// Whether what comes is of another stream than what was written last.
+    is_anew: bool,
     counts: Counts,
     console: Console,
 }
@@ -117,16 +120,19 @@ impl Player {
     }
 
     async fn write(&mut self, message: StreamMessage) -> Result<(), Stop> {
+        let is_data = message.kind == Kind::Data;
         let pieces = match message.kind {
-            Kind::Data => message.pieces,
-            Kind::Audio | Kind::Video => self.joiner.take(message.is_key, message.pieces),
+            Kind::Data => message.pieces.clone(),
+            Kind::Audio | Kind::Video => self.joiner.take(message.is_key, message.pieces.clone()),
         };
         if pieces.is_empty() {
             return Ok(());
         }
         self.counts.messages += 1;
         self.counts.bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        self.sink.write(pieces).await
+        let is_anew = std::mem::take(&mut self.is_anew);
+        let unit = Unit { pieces, whole: message.pieces, is_key: message.is_key, is_data, is_anew };
+        self.sink.write(unit).await
     }
 
     fn tell(&mut self, played: &Played, name: &str) {
@@ -134,6 +140,7 @@ impl Player {
             Played::Start { is_reset: false, .. } => self.console.note(format_args!("playing \"{name}\"")),
             Played::Start { is_reset: true, .. } => {
                 self.joiner.restart();
+                self.is_anew = true;
                 self.console.note(format_args!("\"{name}\" began anew"));
             }
             Played::Gap { count, .. } => {

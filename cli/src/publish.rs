@@ -1,19 +1,19 @@
 //! `stratus publish`: sends a live stream into a group.
 
-use std::path::Path;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use stratus::{Group, MulticastConfig, Publication, PublishError};
 use stratus_groupspec::Groupspec;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::args::Publish;
 use crate::console::Console;
 use crate::feed::{Feeder, Totals};
+use crate::place::{Place, Program};
 use crate::session::{Company, Entrance, Presence, Session};
 use crate::signals::Signals;
-use crate::source::{self, Format};
+use crate::source::{self, Format, Source};
 use crate::spec;
 use crate::stop::{Code, Failure, Signal, Stop};
 
@@ -22,12 +22,14 @@ const LINK_TIME: Duration = Duration::from_secs(1);
 /// How long a stream is announced before its first byte: the news goes from neighbor to neighbor, and those who waited
 /// for it ask each other for their parts.
 const ANNOUNCE_TIME: Duration = Duration::from_millis(300);
+/// How long a program whose output has ended may take to end as well.
+const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// Runs `stratus publish …`.
 pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop> {
     let spec = spec::load(&options.spec)?;
     check_rights(&spec)?;
-    let input = source::open(&options.input)?;
+    let Source { input, program, socket_file } = source::open(&options.input, format(options), console)?;
     let mut signal = pin!(Signals::listen()?.first());
     if is_recording(&options.input) && !options.realtime && !options.raw {
         console.note("the recording goes out as fast as it is read; --realtime paces it");
@@ -36,11 +38,26 @@ pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop>
     let (session, entrance) =
         Session::open(&spec, &options.reach, multicast_config(options), console).await?;
     let result = stream(options, &session, entrance, &mut feeder, signal.as_mut(), console).await;
+    drop(socket_file);
+    let result = put_away(program, result).await;
     session.close().await;
     match result {
         // A live input has no end of its own: being told to stop is how it ends.
         Err(Stop::Signal(_)) if !is_recording(&options.input) && feeder.totals().messages > 0 => Ok(()),
         result => result,
+    }
+}
+
+/// The program that made the input has ended by itself, or is asked to. If it failed, that is why the input ended.
+async fn put_away(program: Option<Program>, result: Result<(), Stop>) -> Result<(), Stop> {
+    let Some(mut program) = program else { return result };
+    match timeout(LAST_WORD, program.ended()).await {
+        Ok(Err(failure)) if !matches!(result, Err(Stop::Signal(_))) => Err(failure.into()),
+        Ok(_) => result,
+        Err(_) => {
+            program.stop().await;
+            result
+        }
     }
 }
 
@@ -144,13 +161,20 @@ fn multicast_config(options: &Publish) -> MulticastConfig {
 }
 
 /// Whether the input is a file with an end, and not a pipe or a device.
-fn is_recording(path: &Path) -> bool {
-    path != Path::new("-") && path.metadata().is_ok_and(|metadata| metadata.is_file())
+fn is_recording(input: &Place) -> bool {
+    let Place::File(path) = input else { return false };
+    path.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 fn summary(stream: &str, totals: Totals, sent_bytes: u64, is_drained: bool) -> String {
-    let Totals { messages, bytes, .. } = totals;
+    let Totals { messages, bytes, lost_packets, .. } = totals;
     let copies = sent_bytes as f64 / bytes.max(1) as f64;
     let ending = if is_drained { "" } else { "; some viewers may lack the end" };
-    format!("published \"{stream}\": {messages} messages, {bytes} bytes, sent {copies:.2} times{ending}")
+    let loss = match lost_packets {
+        0 => String::new(),
+        count => format!(", {count} packets missing in the input"),
+    };
+    format!(
+        "published \"{stream}\": {messages} messages, {bytes} bytes, sent {copies:.2} times{loss}{ending}"
+    )
 }

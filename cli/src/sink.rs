@@ -1,89 +1,125 @@
 //! Where played bytes go: a thread that writes, so that a slow reader does not hold up the group.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Duration, timeout};
 
-use crate::console;
-use crate::stop::{Code, Failure, Stop, lower_first};
+use crate::place::{Program, SocketFile};
+use crate::stop::{Code, Failure, Stop};
+
+mod datagrams;
+mod open;
+mod players;
+
+pub(crate) use open::open;
 
 /// Messages between the group and the writing thread: about two seconds of pictures.
 const MESSAGE_LIMIT: usize = 64;
+/// How long a program that reads no more may take to say why.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// One message on its way out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unit {
+    /// What a reader gets who had everything before it.
+    pub(crate) pieces: Vec<Bytes>,
+    /// The message as it came, with the tables that were inserted for newcomers.
+    pub(crate) whole: Vec<Bytes>,
+    /// Whether a newcomer can start with it.
+    pub(crate) is_key: bool,
+    /// Whether it is bytes of any kind, and no part of a transport stream.
+    pub(crate) is_data: bool,
+    /// Whether it is of another stream than what was before it.
+    pub(crate) is_anew: bool,
+}
+
+/// Something to write to, on a thread of its own.
+pub(crate) trait Output: Send {
+    /// Writes all of a message, or says why not.
+    fn send(&mut self, unit: &Unit) -> io::Result<()>;
+
+    /// Everything is written; waits until it has arrived, where that can be known.
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<W: Write + Send> Output for W {
+    fn send(&mut self, unit: &Unit) -> io::Result<()> {
+        self.write_all(&unit.pieces.concat())?;
+        self.flush()
+    }
+}
 
 /// An output that is written in order by its own thread.
 pub(crate) struct Sink {
     name: String,
-    messages: mpsc::Sender<Vec<Bytes>>,
+    units: mpsc::Sender<Unit>,
     result: oneshot::Receiver<io::Result<()>>,
-}
-
-enum Target {
-    Stdout,
-    File { file: File, is_empty: bool },
+    program: Option<Program>,
+    /// Removed when nothing is written any more.
+    _socket_file: Option<SocketFile>,
 }
 
 impl Sink {
-    /// Opens what `path` names; `-` is standard output, unless that is a screen.
-    ///
-    /// A file that exists is emptied only when the first bytes are there.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        if path == Path::new("-") {
-            if console::stdout_is_terminal() {
-                return Err(Failure::new(
-                    Code::Usage,
-                    "standard output is a terminal, and this is binary data",
-                )
-                .hint("name a file, or pipe it into a player: stratus play … | mpv -"));
-            }
-            return Ok(Self::start("standard output".into(), Target::Stdout));
-        }
-        let opened = OpenOptions::new().create(true).write(true).truncate(false).open(path);
-        let file = opened.map_err(|error| {
-            Failure::new(Code::Usage, format!("cannot open the output: {}", path.display()))
-                .tried(lower_first(&error.to_string()))
-                .hint("check that the folder exists and may be written")
-        })?;
-        Ok(Self::start(path.display().to_string(), Target::File { file, is_empty: false }))
-    }
-
-    fn start(name: String, mut target: Target) -> Self {
-        let (messages, mut receiver) = mpsc::channel::<Vec<Bytes>>(MESSAGE_LIMIT);
+    /// Starts the thread.
+    fn start(name: impl Into<String>, mut output: Box<dyn Output>) -> Self {
+        let (units, mut receiver) = mpsc::channel::<Unit>(MESSAGE_LIMIT);
         let (sender, result) = oneshot::channel();
         std::thread::spawn(move || {
-            let written = target.write_all(&mut receiver);
+            let written = write_all(&mut *output, &mut receiver);
             // Tells whoever waits in `failed`.
             drop(receiver);
+            // A program that reads learns from this that nothing more comes.
+            drop(output);
             // Nobody waits for it when the process is being killed.
             let _ = sender.send(written);
         });
-        Self { name, messages, result }
+        Self { name: name.into(), units, result, program: None, _socket_file: None }
     }
 
     /// Hands over one message; waits while too many are unwritten.
-    pub(crate) async fn write(&mut self, pieces: Vec<Bytes>) -> Result<(), Stop> {
-        match self.messages.send(pieces).await {
+    pub(crate) async fn write(&mut self, unit: Unit) -> Result<(), Stop> {
+        match self.units.send(unit).await {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure().await),
         }
     }
 
-    /// Ends only when writing has failed.
+    /// Ends only when nothing can be written any more: writing has failed, or the program that reads has ended.
     pub(crate) async fn failed(&mut self) -> Stop {
-        self.messages.closed().await;
-        self.failure().await
+        let ended = async {
+            match &mut self.program {
+                Some(program) => program.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = ended => ended.map_or_else(Stop::Failed, |()| Stop::ClosedPipe),
+            () = self.units.closed() => self.failure().await,
+        }
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything is written, and until the program that reads has ended.
     pub(crate) async fn finish(self) -> Result<(), Stop> {
-        drop(self.messages);
+        drop(self.units);
         let written = self.result.await.unwrap_or(Ok(()));
-        written.map_err(|error| Failure::of_write(&self.name, &error))
+        match self.program {
+            // It says itself whether something is wrong; not to read to the end is its right.
+            Some(mut program) => Ok(program.ended().await?),
+            None => written.map_err(|error| Failure::of_write(&self.name, &error)),
+        }
     }
 
     async fn failure(&mut self) -> Stop {
+        // A program that reads no more is about to end, and knows more than the pipe does.
+        if let Some(program) = &mut self.program
+            && let Ok(Err(failure)) = timeout(LAST_WORD, program.ended()).await
+        {
+            return failure.into();
+        }
         match (&mut self.result).await {
             Ok(Err(error)) => Failure::of_write(&self.name, &error),
             _ => Failure::new(Code::Failed, format!("writing to {} ended by itself", self.name)).into(),
@@ -91,31 +127,12 @@ impl Sink {
     }
 }
 
-impl Target {
-    /// Writes all messages until there are no more or one cannot be written.
-    fn write_all(&mut self, messages: &mut mpsc::Receiver<Vec<Bytes>>) -> io::Result<()> {
-        while let Some(pieces) = messages.blocking_recv() {
-            self.write(&pieces.concat())?;
-        }
-        Ok(())
+/// Writes all messages until there are no more or one cannot be written.
+fn write_all(output: &mut dyn Output, units: &mut mpsc::Receiver<Unit>) -> io::Result<()> {
+    while let Some(unit) = units.blocking_recv() {
+        output.send(&unit)?;
     }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Stdout => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(bytes)?;
-                stdout.flush()
-            }
-            Self::File { file, is_empty } => {
-                if !*is_empty && file.metadata()?.is_file() {
-                    file.set_len(0)?;
-                }
-                *is_empty = true;
-                file.write_all(bytes)
-            }
-        }
-    }
+    output.finish()
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use super::live::parse_bytes;
 use super::*;
 
 const README: &str = include_str!("../../../README.md");

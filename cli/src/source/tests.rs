@@ -1,6 +1,8 @@
 use std::io::Cursor;
+use std::time::Instant;
 
 use super::*;
+use crate::console::{Console, Verbosity};
 use crate::ts::PACKET_SIZE;
 
 const CLIP: &[u8] = include_bytes!("../../assets/testclip.ts");
@@ -20,7 +22,7 @@ fn collect(bytes: &'static [u8], format: Format) -> (Vec<Batch>, Option<String>)
 fn packet_count(batches: &[Batch]) -> usize {
     let count = |batch: &Batch| match batch {
         Batch::Packets(packets) => packets.len(),
-        Batch::Bytes(_) => 0,
+        Batch::Bytes(_) | Batch::Anew => 0,
     };
     batches.iter().map(count).sum()
 }
@@ -81,13 +83,55 @@ fn a_recording_without_a_clock_cannot_be_paced() {
     assert!(failure.expect("refused").starts_with("error: the recording has no clock to pace it by\n"));
 }
 
+fn refusal(place: &str) -> String {
+    let place = place.parse().expect("a place");
+    match open(&place, Format::Raw, Console::new(Verbosity::Quiet)) {
+        Ok(_) => panic!("{place} can be read"),
+        Err(failure) => failure.to_string(),
+    }
+}
+
 #[test]
 fn a_missing_file_is_named() {
-    let Err(failure) = open(Path::new("/nowhere/clip.ts")) else { panic!("there is no such file") };
     assert_eq!(
-        failure.to_string(),
+        refusal("/nowhere/clip.ts"),
         "error: cannot open the input: /nowhere/clip.ts\n  \
          tried: no such file or directory (os error 2)\n  \
          hint: check the file's name and that it may be read"
     );
+}
+
+#[test]
+fn a_folder_or_a_socket_file_is_no_recording() {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let text = refusal(&folder.path().display().to_string());
+    assert!(text.ends_with("\n  tried: it is a folder\n  hint: name a file in it"), "{text}");
+    let path = folder.path().join("cam.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket file");
+    let text = refusal(&path.display().to_string());
+    assert!(text.ends_with("\n  hint: it is a socket file: write unix: before its name"), "{text}");
+}
+
+#[test]
+fn an_address_that_is_taken_or_not_ours_is_told_with_the_way_out() {
+    let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let connections = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let udp = format!("udp://{}", datagrams.local_addr().expect("bound"));
+    let tcp = format!("tcp://{}", connections.local_addr().expect("bound"));
+    for (place, asked) in [(&udp, udp.clone()), (&tcp, format!("{tcp}?listen"))] {
+        assert_eq!(
+            refusal(&asked),
+            format!(
+                "error: cannot listen at {place}\n  \
+                 tried: another program has that address\n  \
+                 hint: end the other program, or choose another port or path"
+            )
+        );
+    }
+    for place in ["udp://192.0.2.7:5000", "tcp://192.0.2.7:5000?listen"] {
+        let text = refusal(place);
+        assert!(text.contains("\n  tried: no interface of this machine has that address\n"), "{text}");
+    }
+    let text = refusal("unix:/nowhere/cam.sock?listen");
+    assert!(text.contains("\n  tried: there is no such folder\n"), "{text}");
 }

@@ -3,6 +3,7 @@
 //! Packets pass through as they are; nothing is decoded or multiplexed anew.
 
 mod chunker;
+mod continuity;
 mod joiner;
 mod pace;
 mod packet;
@@ -12,7 +13,8 @@ mod tables;
 mod tests;
 
 pub(crate) use chunker::{Chunker, Content, FRAGMENT_PACKETS, Piece};
+pub(crate) use continuity::Continuity;
 pub(crate) use joiner::Joiner;
 pub(crate) use pace::Pacer;
-pub(crate) use packet::{PACKET_SIZE, Packet};
+pub(crate) use packet::{PACKET_SIZE, Packet, SYNC_BYTE};
 pub(crate) use reader::{NotTransportStream, PacketReader};

@@ -50,6 +50,11 @@ impl Packet {
         u16::from_be_bytes([self.0[1] & 0x1f, self.0[2]])
     }
 
+    /// Counts the packets of one PID that have a payload, modulo 16.
+    pub(crate) fn continuity_counter(&self) -> u8 {
+        self.0[3] & 0x0f
+    }
+
     /// Whether a PES packet or a table section starts here.
     pub(crate) fn starts_unit(&self) -> bool {
         self.0[1] & 0x40 != 0

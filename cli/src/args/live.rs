@@ -1,0 +1,82 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::place::Place;
+
+/// How to get into a group.
+#[derive(Debug, Args)]
+pub(crate) struct Reach {
+    /// A rendezvous server, besides those in the groupspec; repeatable
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) server: Vec<String>,
+    /// The UDP address to use
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:0")]
+    pub(crate) listen: SocketAddr,
+    /// Most bytes a second to upload, all streams together (20M, 500k)
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) max_upload: Option<u64>,
+    /// How long joining may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// What to publish.
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// The groupspec, or @FILE
+    pub(crate) spec: String,
+    /// The stream's name
+    pub(crate) stream: String,
+    /// What to send: -, a file, udp://[@]HOST:PORT, tcp://HOST:PORT[?listen], unix:PATH[?listen], "exec:COMMAND"
+    #[arg(default_value = "-")]
+    pub(crate) input: Place,
+    /// Pace a recording by its own clock
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) realtime: bool,
+    /// Bytes of any kind instead of MPEG-TS
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// How long a piece is worth repairing
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) window: Option<Duration>,
+    /// How much longer a piece stays to be passed on
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) relay_margin: Option<Duration>,
+    /// Most neighbors to push one slice to
+    #[arg(long, value_name = "N")]
+    pub(crate) push_neighbors: Option<usize>,
+    /// How to get there.
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// What to play.
+#[derive(Debug, Args)]
+pub(crate) struct Play {
+    /// The groupspec, or @FILE
+    pub(crate) spec: String,
+    /// The stream's name
+    pub(crate) stream: String,
+    /// Where to: -, a file, udp://HOST:PORT, tcp://HOST:PORT[?listen], unix:PATH[?listen], "exec:COMMAND"
+    #[arg(default_value = "-")]
+    pub(crate) output: Place,
+    /// How to get there.
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+/// A number of bytes, with k, M or G for thousands.
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(['k', 'M', 'G']);
+    let factor = match &text[digits.len()..] {
+        "" => 1,
+        "k" => 1_000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        _ => return Err("one of k, M, G may follow the number".into()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "a whole number with k, M or G is wanted")?;
+    number.checked_mul(factor).ok_or_else(|| "too large".into())
+}

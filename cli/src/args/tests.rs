@@ -12,11 +12,19 @@ fn readme_commands() -> Vec<Vec<String>> {
         .flat_map(|line| line.split('#').next().unwrap_or("").split('|'))
         .filter_map(|command| {
             let command = command.replace("cargo run --release -p stratus-cli --", "stratus");
-            let words = command.split('>').next().unwrap_or("").split_whitespace();
-            let words: Vec<String> = words.map(str::to_owned).collect();
+            let words = words(command.split('>').next().unwrap_or(""));
             (words.first().map(String::as_str) == Some("stratus")).then_some(words)
         })
         .collect()
+}
+
+/// As a shell splits them: what stands in quotes is one word.
+fn words(command: &str) -> Vec<String> {
+    let split = |(index, part): (usize, &str)| match index % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    };
+    command.split('"').enumerate().flat_map(split).collect()
 }
 
 #[test]

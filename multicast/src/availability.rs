@@ -30,7 +30,7 @@ impl SliceStamp {
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 1 | bit 0: complete to the end of the stream |
+/// | 1 | bit 0: complete to the end of the stream; bit 1: gives nothing to anyone |
 /// | varint | base: the oldest run told of |
 /// | varint | span: runs told of, from the base on; 0 for none |
 /// | varint, then varint × 2 each | gaps, at most 32: runs held since the last gap, runs missing |
@@ -42,6 +42,8 @@ impl SliceStamp {
 pub struct Availability {
     /// The teller has everything from its start to the end of an ended stream, and asks nothing more.
     pub is_complete: bool,
+    /// The teller only receives: it holds nothing for others and pushes to nobody.
+    pub gives_nothing: bool,
     base: u64,
     span: u64,
     /// Missing runs inside the span, as (first, count), rising.
@@ -68,6 +70,11 @@ impl Availability {
         }
         map.trim();
         map
+    }
+
+    /// The map of a member that only receives: nothing to be asked for, up to `end`.
+    pub(crate) fn of_receiver(end: u64) -> Self {
+        Self { gives_nothing: true, base: end, ..Self::default() }
     }
 
     #[cfg(test)]
@@ -128,7 +135,7 @@ impl Availability {
 
 impl Wire for Availability {
     fn encode(&self, writer: &mut Writer) {
-        writer.u8(u8::from(self.is_complete));
+        writer.u8(u8::from(self.is_complete) | u8::from(self.gives_nothing) << 1);
         writer.varint(self.base);
         writer.varint(self.span);
         writer.varint(self.gaps.len() as u64);
@@ -150,14 +157,14 @@ impl Wire for Availability {
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        let is_complete = match reader.u8()? {
-            0 => false,
-            1 => true,
-            _ => return Err(DecodeError::Unknown),
-        };
+        let bits = reader.u8()?;
+        if bits > 3 {
+            return Err(DecodeError::Unknown);
+        }
+        let (is_complete, gives_nothing) = (bits & 1 != 0, bits & 2 != 0);
         let base = reader.varint_up_to(MAX_NUMBER)?;
         let span = reader.varint_up_to(MAX_SPAN)?;
-        let mut map = Self { is_complete, base, span, ..Self::default() };
+        let mut map = Self { is_complete, gives_nothing, base, span, ..Self::default() };
         map.gaps = decode_gaps(reader, base, map.end())?;
         map.free = BitSet::from_bits(reader.varint()?);
         map.home_free = BitSet::from_bits(reader.varint()?);
@@ -218,6 +225,17 @@ mod tests {
             assert!(!map.holds(3) && map.end() == map.base(), "{map:?}");
             assert_eq!(Availability::from_bytes(map.to_bytes()), Ok(map));
         }
+    }
+
+    #[test]
+    fn who_only_receives_shows_nothing_and_the_unknown_bits_are_refused() {
+        let map = Availability { is_complete: true, ..Availability::of_receiver(700) };
+        assert!(!map.holds(699) && map.end() == map.base());
+        let bytes = map.to_bytes();
+        assert_eq!(bytes[0], 3);
+        assert_eq!(Availability::from_bytes(bytes), Ok(map));
+        let unknown = [4, 5, 0, 0, 0, 0, 0, 0];
+        assert_eq!(Availability::from_bytes(unknown.to_vec().into()), Err(DecodeError::Unknown));
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub struct Config {
     /// Upload budget in wire bytes a second over all streams; `None`: not limited. At most nine tenths are
     /// promised to push.
     pub upload: Option<u64>,
+    /// Whether this member only receives: of streams that are not its own it sends no payload to anybody. Its
+    /// maps say so, and nobody asks it. Costs the others what it does not carry. Default false.
+    pub download_only: bool,
     /// Links to other subscribers that a subscriber keeps. Default 8 (protocol.md).
     pub subscriber_links: usize,
     /// Most streams known in a group. Default 16.
@@ -88,6 +91,7 @@ impl Default for Config {
             slices: 8,
             key_retention: Duration::from_secs(15),
             upload: None,
+            download_only: false,
             subscriber_links: 8,
             max_streams: 16,
             max_runs: 8_192,

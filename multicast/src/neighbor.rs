@@ -50,6 +50,11 @@ impl Neighbor {
         self.map.as_ref().is_some_and(|(_, map)| map.is_complete)
     }
 
+    /// Whether it said that it only receives.
+    pub(crate) fn gives_nothing(&self) -> bool {
+        self.map.as_ref().is_some_and(|(_, map)| map.gives_nothing)
+    }
+
     /// Positions of `run` that wait for its manifest.
     pub(crate) fn waiting_positions(&self, run: u64) -> BitSet {
         self.waiting.range((run, 0)..(run + 1, 0)).map(|((_, position), _)| *position).collect()

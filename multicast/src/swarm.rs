@@ -381,14 +381,16 @@ impl Swarm {
 
     /// A few subscribers at random, for `asker`.
     pub(crate) fn some_subscribers(&self, turn: &mut Turn<'_, '_>, asker: &PeerId) -> Vec<Subscriber> {
-        let connected = self.neighbors.iter().map(|(peer, neighbor)| (peer, &neighbor.record));
+        // Who gives nothing is no use to anybody who looks for subscribers.
+        let givers = self.neighbors.iter().filter(|(_, neighbor)| !neighbor.gives_nothing());
+        let connected = givers.map(|(peer, neighbor)| (peer, &neighbor.record));
         let mut known: Vec<Subscriber> = connected
             .chain(self.subscribers.iter().filter(|(peer, _)| !self.neighbors.contains_key(peer)))
             .filter(|(peer, record)| *peer != asker && !record.is_empty())
             .map(|(peer, record)| Subscriber { peer: *peer, record: record.clone() })
             .collect();
         turn.cx.rng.shuffle(&mut known);
-        if self.is_active() && !turn.record.is_empty() {
+        if self.is_active() && !self.gives_nothing(turn.config) && !turn.record.is_empty() {
             known.insert(0, Subscriber { peer: turn.setup.peer, record: turn.record.clone() });
         }
         known.truncate(MAX_RECORDS);
@@ -411,6 +413,11 @@ impl Swarm {
     /// Our map as it stands.
     fn map(&self, turn: &Turn<'_, '_>) -> Availability {
         let window = &self.window;
+        if self.gives_nothing(turn.config) {
+            let mut map = Availability::of_receiver(window.end());
+            map.is_complete = self.is_complete();
+            return map;
+        }
         let mut map = Availability::of(window.base(), window.end(), window.incomplete());
         let now = turn.cx.now;
         let flowing = self.flowing(now);
@@ -430,6 +437,16 @@ impl Swarm {
             Some((run, at)) => SliceStamp { slice, run, age: now.since(at), hops },
             None => SliceStamp { slice, run: map.base(), age: SliceStamp::NEVER, hops },
         }
+    }
+
+    /// Whether this member only receives the stream (spec MC-16). Its own it sends whatever its role.
+    pub(super) fn gives_nothing(&self, config: &Config) -> bool {
+        config.download_only && !self.is_publisher()
+    }
+
+    /// The slices in which we are at home: none where we serve nobody.
+    pub(super) fn home(&self, config: &Config) -> BitSet {
+        if self.gives_nothing(config) { BitSet::EMPTY } else { self.home }
     }
 
     /// How far from the publisher we are in a slice.
@@ -477,8 +494,10 @@ impl Swarm {
             return;
         }
         // Nobody waits for a map of a drained stream but those that are owed the last one.
-        let to_all = turn.config.availability_send_to_all && !self.has_drained;
-        let in_turn = if self.has_drained { None } else { self.next_in_turn() };
+        // One that gives nothing shows itself to its parents alone: nobody else has use for its map.
+        let takes_turns = !self.has_drained && !self.gives_nothing(turn.config);
+        let to_all = turn.config.availability_send_to_all && takes_turns;
+        let in_turn = if takes_turns { self.next_in_turn() } else { None };
         self.last_mapped = in_turn;
         let parent = self.next_parent_in_turn(now);
         let map = self.map(turn);

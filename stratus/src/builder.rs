@@ -22,6 +22,7 @@ pub struct Builder {
     pub(crate) transport: transport::Config,
     pub(crate) overlay: overlay::Config,
     pub(crate) multicast: multicast::Config,
+    pub(crate) is_metered: bool,
     #[cfg(any(test, feature = "testing"))]
     pub(crate) conditions: Option<transport::testing::Conditions>,
 }
@@ -78,6 +79,22 @@ impl Builder {
         self
     }
 
+    /// Only receives: of streams that others publish it sends no payload to anybody. What it publishes itself it
+    /// sends all the same. Others must carry what it does not. Default: it passes on what it plays.
+    #[must_use]
+    pub fn download_only(mut self) -> Self {
+        self.multicast.download_only = true;
+        self
+    }
+
+    /// Spares a link that is paid for by the byte: [`Builder::download_only`], and less talk about who is there.
+    /// Changes in the group are noticed about three times later.
+    #[must_use]
+    pub fn metered(mut self) -> Self {
+        self.is_metered = true;
+        self.download_only()
+    }
+
     /// Who this member is. Default: a fresh random key.
     #[must_use]
     pub fn identity(mut self, identity: Identity) -> Self {
@@ -103,10 +120,11 @@ impl Builder {
         self
     }
 
-    /// Settings of the multicast; the upload budget is set by its own method.
+    /// Settings of the multicast; the upload budget and download-only are set by their own methods.
     #[must_use]
     pub fn multicast(mut self, config: multicast::Config) -> Self {
-        self.multicast = multicast::Config { upload: self.multicast.upload, ..config };
+        let (upload, download_only) = (self.multicast.upload, self.multicast.download_only);
+        self.multicast = multicast::Config { upload, download_only, ..config };
         self
     }
 
@@ -119,7 +137,10 @@ impl Builder {
     }
 
     /// Opens the socket. Must be called inside a tokio runtime.
-    pub async fn start(self) -> Result<Connection, StartError> {
+    pub async fn start(mut self) -> Result<Connection, StartError> {
+        if self.is_metered {
+            self.overlay = self.overlay.metered();
+        }
         self.overlay.validate().map_err(|what| StartError::Settings(what.to_owned()))?;
         self.multicast.validate().map_err(|error| StartError::Settings(error.to_string()))?;
         let identity = match &self.identity {

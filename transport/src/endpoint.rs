@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::connection::{CloseCode, lock};
 use crate::error::{BindError, DialError, JoinError};
 use crate::group::{GroupPort, GroupState};
+use crate::meter::{MeteredSocket, sustained};
 use crate::peers::Peers;
 use crate::service::{Consultation, Service, ServiceEvent};
 use crate::settings;
@@ -90,7 +91,7 @@ impl Endpoint {
         })
     }
 
-    fn bind_wrapped(
+    pub(crate) fn bind_wrapped(
         config: Config,
         identity: &Identity,
         wrap: impl FnOnce(Arc<dyn AsyncUdpSocket>) -> Arc<dyn AsyncUdpSocket>,
@@ -99,7 +100,10 @@ impl Endpoint {
         let address = config.listen;
         let failed = |error| BindError::from_io(address, error);
         let socket = open_socket(&config).map_err(failed)?;
-        let socket = wrap(TokioRuntime.wrap_udp_socket(socket).map_err(failed)?);
+        let mut socket = wrap(TokioRuntime.wrap_udp_socket(socket).map_err(failed)?);
+        if let Some(limit) = config.max_upload {
+            socket = Arc::new(MeteredSocket::new(socket, limit));
+        }
         let tls = Tls::new(identity);
         let rate = Arc::new(AtomicU64::new(config.max_upload.unwrap_or(UNLIMITED)));
         let transport = Arc::new(settings::transport(&config, &rate));
@@ -125,7 +129,7 @@ impl Endpoint {
     ) -> Self {
         let mut instance = [0; 8];
         getrandom::fill(&mut instance).expect("the system has random numbers");
-        let budget = config.max_upload.map(|rate| Arc::new(Budget::new(rate, Instant::now())));
+        let budget = config.max_upload.map(|limit| Arc::new(Budget::new(sustained(limit), Instant::now())));
         let serving = budget.clone().map(|budget| tokio::spawn(async move { budget.serve().await }));
         let shutdown = watch::Sender::new(false);
         let shared = Arc::new(Shared {

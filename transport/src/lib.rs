@@ -21,6 +21,7 @@ mod frame;
 mod group;
 mod link;
 mod live;
+mod meter;
 mod peers;
 mod proof;
 mod queue;

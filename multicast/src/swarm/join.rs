@@ -150,7 +150,7 @@ impl Swarm {
     }
 
     fn offer_start(&mut self, turn: &Turn<'_, '_>) -> Start {
-        if !self.has_started() {
+        if !self.has_started() || self.gives_nothing(turn.config) {
             return Start::Refused;
         }
         let next = self.window.verified_end();

@@ -88,13 +88,16 @@ impl Swarm {
         for parent in parents {
             self.keep(turn, parent);
         }
-        let connected: Vec<PeerId> = self.neighbors.keys().copied().collect();
-        for peer in connected {
+        // Those that give nothing keep whom they need themselves.
+        let givers = self.neighbors.iter().filter(|(_, neighbor)| !neighbor.gives_nothing());
+        let givers: Vec<PeerId> = givers.map(|(peer, _)| *peer).collect();
+        let giver_count = givers.len();
+        for peer in givers {
             if self.links.wanted.len() < enough {
                 self.keep(turn, peer);
             }
         }
-        if self.neighbors.len() < enough {
+        if giver_count < enough {
             self.seek_links(turn);
         }
     }

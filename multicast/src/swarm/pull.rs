@@ -305,6 +305,9 @@ impl Swarm {
 
     /// Sends what we hold of a wanted run, if the upload allows.
     fn serve(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, want: &Want) -> Served {
+        if self.gives_nothing(turn.config) {
+            return Served::Missing;
+        }
         let Some(place) = self.window.get(want.run) else { return Served::Missing };
         let Some(manifest) = place.manifest.clone() else { return Served::Missing };
         let payloads = place.separate_payloads(want.positions);

@@ -67,6 +67,11 @@ impl Swarm {
                 is_source: true,
             };
         }
+        if self.gives_nothing(config) {
+            // Every request is refused.
+            let home = BitSet::EMPTY;
+            return Room { at_home: 0, away: 0, total: 0, per_child: 0, home, reserved: 0, is_source: false };
+        }
         let away = if config.upload.is_some() { limit.div_ceil(2) } else { limit };
         let homes = limit * self.home.len() as usize;
         let reserved = if config.upload.is_some() { homes.min(total * 6 / 10) } else { 0 };
@@ -322,7 +327,7 @@ impl Swarm {
                 hole.check_at = hole.check_at.max(now + rtt * 3 / 2 + Duration::from_millis(40));
             }
         }
-        let home = self.home.intersection(slices);
+        let home = self.home(turn.config).intersection(slices);
         let request = PushRequest { stream: self.alias, slices, home, from_run };
         self.send_control(turn, peer, Message::PushRequest(request));
     }
@@ -402,7 +407,7 @@ impl Swarm {
             }
             _ => return None,
         };
-        let free = if self.home.contains(slice) { map.home_free } else { map.free };
+        let free = if self.home(turn.config).contains(slice) { map.home_free } else { map.free };
         let is_full = !free.contains(slice);
         Some(Prospect { is_full, crowding, lag, rtt: neighbor.rtt, tie: turn.cx.rng.next_u64() })
     }
@@ -459,7 +464,7 @@ impl Swarm {
         turn.cx.rng.shuffle(&mut slices);
         let wanted = match turn.cx.rng.below(4) {
             // High up at home we serve many.
-            0 => slices.iter().copied().find(|slice| self.home.contains(*slice)),
+            0 => slices.iter().copied().find(|slice| self.home(turn.config).contains(*slice)),
             1 => slices.first().copied(),
             // What is played waits for the slowest slice.
             _ => slices.iter().copied().max_by_key(|slice| self.parents.get(*slice).lag),

@@ -3,6 +3,7 @@ mod hostile;
 mod joining;
 mod laws;
 mod live;
+mod roles;
 mod vectors;
 mod window;
 

@@ -2,6 +2,7 @@
 
 mod entering;
 mod meeting;
+mod roles;
 mod serverless;
 mod streams;
 

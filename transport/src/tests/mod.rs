@@ -1,6 +1,7 @@
 //! Whole endpoints on real loopback sockets.
 
 mod flow;
+mod limit;
 mod membership;
 mod pairing;
 mod raw;

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::strength::Weakness;
+
 /// Why a text is not a groupspec, and where.
 ///
 /// Shown as one line: what is wrong, what to do, and the position last. It quotes nothing, since the text may hold secrets.
@@ -48,6 +50,8 @@ pub enum Reason {
     Address,
     /// More hints of one kind than allowed.
     TooMany,
+    /// The key in it comes from a password in a way that this program does not know.
+    UnknownScheme(u8),
     /// An authorization for something that needs none in this group.
     NothingToAuthorize,
     /// An authorization that belongs to another group.
@@ -97,6 +101,9 @@ impl fmt::Display for Reason {
             }
             Self::Address => write!(f, "the groupspec has an address that cannot be used; append it again"),
             Self::TooMany => write!(f, "the groupspec has too many hints of one kind; remove some"),
+            Self::UnknownScheme(scheme) => {
+                write!(f, "the groupspec has an unknown kind of password {scheme:02x}; use a newer program")
+            }
             Self::NothingToAuthorize => {
                 write!(
                     f,
@@ -135,6 +142,11 @@ pub enum BuildError {
     TooMany(usize),
     /// The string would be longer than [`crate::MOST_TEXT_BYTES`]; leave some hints out.
     TooLong,
+    /// The password can be guessed.
+    WeakPassword(Weakness),
+    /// No version that high can be written; the highest is
+    /// [`crate::GroupSpecifier::MAX_SUPPORTED_GROUPSPEC_VERSION`].
+    Version(u64),
 }
 
 impl fmt::Display for BuildError {
@@ -147,8 +159,40 @@ impl fmt::Display for BuildError {
             Self::Address => write!(f, "an address cannot be used here"),
             Self::TooMany(most) => write!(f, "a groupspec may have so many of these: {most}"),
             Self::TooLong => write!(f, "a groupspec may have 8192 bytes; leave some hints out"),
+            Self::WeakPassword(weakness) => write!(f, "the password is too weak: {weakness}"),
+            Self::Version(version) => {
+                write!(f, "the highest version of groupspecs is 16, not {version}")
+            }
         }
     }
 }
 
 impl std::error::Error for BuildError {}
+
+/// Why a password authorizes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AuthorizeError {
+    /// Every member may do this.
+    NothingToAuthorize,
+    /// The group's key is random: only the groupspec with the authorizations has it.
+    NoPassword,
+    /// It gives another key than the group's.
+    WrongPassword,
+    /// With the authorization the string would be longer than [`crate::MOST_TEXT_BYTES`].
+    TooLong,
+}
+
+impl fmt::Display for AuthorizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NothingToAuthorize => "every member of this group may do that without a password",
+            Self::NoPassword => {
+                "this group has no password for that; its groupspec with authorizations is needed"
+            }
+            Self::WrongPassword => "the password is wrong",
+            Self::TooLong => "a groupspec may have 8192 bytes; leave some hints out",
+        })
+    }
+}
+
+impl std::error::Error for AuthorizeError {}

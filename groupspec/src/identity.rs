@@ -1,5 +1,4 @@
-use stratus_core::PublicKey;
-
+use crate::authority::Authority;
 use crate::tlv::{field, types};
 
 /// The version that is written, and the only one that is read. RTMFP's own are below it. Source: spec GS-3.
@@ -59,8 +58,8 @@ impl Capabilities {
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct GroupIdentity {
     pub(crate) capabilities: Capabilities,
-    pub(crate) publish_key: Option<PublicKey>,
-    pub(crate) posting_key: Option<PublicKey>,
+    pub(crate) publish_authority: Option<Authority>,
+    pub(crate) posting_authority: Option<Authority>,
     /// Empty: none, and then there is a tag.
     pub(crate) name: String,
     pub(crate) tag: Option<[u8; 32]>,
@@ -91,8 +90,8 @@ impl GroupIdentity {
     fn option(&self, kind: u64) -> Vec<u8> {
         match kind {
             types::VERSION => field(kind, &[VERSION as u8]),
-            types::PUBLISH_KEY => self.publish_key.map(|key| field(kind, &key.0)).unwrap_or_default(),
-            types::POSTING_KEY => self.posting_key.map(|key| field(kind, &key.0)).unwrap_or_default(),
+            types::PUBLISH_KEY => authority(kind, self.publish_authority),
+            types::POSTING_KEY => authority(kind, self.posting_authority),
             types::NAME => {
                 let tag = self.tag.map(|tag| field(kind, &tag)).unwrap_or_default();
                 [field(kind, self.name.as_bytes()), tag].concat()
@@ -104,4 +103,8 @@ impl GroupIdentity {
             }
         }
     }
+}
+
+fn authority(kind: u64, authority: Option<Authority>) -> Vec<u8> {
+    authority.map(|authority| field(kind, &authority.encode())).unwrap_or_default()
 }

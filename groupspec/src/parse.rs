@@ -1,5 +1,7 @@
-use stratus_core::{Identity, PublicKey, Reader};
+use stratus_core::Reader;
+use zeroize::Zeroizing;
 
+use crate::authority::{Authority, Seed};
 use crate::error::{ParseError, Reason};
 use crate::hints::{BootstrapPeer, IpMulticastAddress, is_server};
 use crate::identity::{GroupIdentity, ORDER, VERSION};
@@ -13,7 +15,7 @@ pub(crate) fn groupspec(text: &str) -> Result<Groupspec, ParseError> {
     let bytes = decode(text)?;
     let mut fields = Fields::new(&bytes);
     let identity = identity(&mut fields, &bytes)?;
-    let extras = bytes[fields.index()..].to_vec();
+    let extras = Zeroizing::new(bytes[fields.index()..].to_vec());
     let hints = hints(&mut fields, &identity)?;
     Ok(Groupspec { identity, extras, hints })
 }
@@ -57,8 +59,8 @@ fn is_tag(found: &GroupIdentity, field: &Field) -> bool {
 fn option(found: &mut GroupIdentity, field: &Field) -> Result<(), ParseError> {
     match field.kind {
         types::VERSION => return version(field),
-        types::PUBLISH_KEY => found.publish_key = Some(PublicKey(field.array()?)),
-        types::POSTING_KEY => found.posting_key = Some(PublicKey(field.array()?)),
+        types::PUBLISH_KEY => found.publish_authority = Some(authority(field)?),
+        types::POSTING_KEY => found.posting_authority = Some(authority(field)?),
         types::NAME => found.name = name(field)?,
         kind => {
             field.empty()?;
@@ -75,6 +77,11 @@ fn version(field: &Field) -> Result<(), ParseError> {
         return Err(field.value_fault(Reason::Length));
     }
     if number == VERSION { Ok(()) } else { Err(field.value_fault(Reason::Version(Some(number)))) }
+}
+
+/// Source: spec GS-12.
+fn authority(field: &Field) -> Result<Authority, ParseError> {
+    Authority::decode(&field.value).map_err(|reason| field.fault(reason))
 }
 
 fn name(field: &Field) -> Result<String, ParseError> {
@@ -129,8 +136,12 @@ fn hint(found: &mut Hints, field: &Field, identity: &GroupIdentity) -> Result<()
             }
             push(&mut found.servers, server, MOST_SERVERS, field)
         }
-        types::PUBLISH_AUTHORIZATION => authorization(&mut found.publish_seed, identity.publish_key, field),
-        types::POSTING_AUTHORIZATION => authorization(&mut found.posting_seed, identity.posting_key, field),
+        types::PUBLISH_AUTHORIZATION => {
+            authorization(&mut found.publish_seed, identity.publish_authority, field)
+        }
+        types::POSTING_AUTHORIZATION => {
+            authorization(&mut found.posting_seed, identity.posting_authority, field)
+        }
         kind if kind >= types::FIRST_IGNORABLE => Ok(()),
         kind => Err(field.fault(Reason::UnknownHint(kind))),
     }
@@ -146,16 +157,16 @@ fn push<T>(list: &mut Vec<T>, item: T, most: usize, field: &Field) -> Result<(),
 
 /// An authorization is the seed of the key that the identity names, or it is refused.
 fn authorization(
-    found: &mut Option<[u8; 32]>,
-    key: Option<PublicKey>,
+    found: &mut Option<Seed>,
+    authority: Option<Authority>,
     field: &Field,
 ) -> Result<(), ParseError> {
     if found.is_some() {
         return Err(field.fault(Reason::Twice));
     }
-    let seed = field.array()?;
-    let key = key.ok_or_else(|| field.fault(Reason::NothingToAuthorize))?;
-    if Identity::from_seed(seed).public() != key {
+    let seed = Zeroizing::new(field.array()?);
+    let authority = authority.ok_or_else(|| field.fault(Reason::NothingToAuthorize))?;
+    if Authority::of_seed(&seed).key != authority.key {
         return Err(field.value_fault(Reason::WrongAuthorization));
     }
     *found = Some(seed);

@@ -1,12 +1,16 @@
 use std::net::SocketAddr;
 
-use stratus_core::{Identity, PeerId};
+use stratus_core::PeerId;
+use zeroize::Zeroizing;
 
 use crate::append::{bootstrap_peer, check_length, ip_multicast_address, server_hint};
+use crate::authority::{Authority, Right, SALT_BYTES};
 use crate::error::BuildError;
 use crate::hints::{BootstrapPeer, IpMulticastAddress};
-use crate::identity::{Capabilities, GroupIdentity};
+use crate::identity::{Capabilities, GroupIdentity, VERSION};
+use crate::password::Password;
 use crate::spec::{Groupspec, Hints};
+use crate::strength::weakness;
 use crate::tlv::{field, types};
 use crate::{MOST_BOOTSTRAP_PEERS, MOST_IP_MULTICAST_ADDRESSES, MOST_NAME_BYTES, MOST_SERVERS};
 
@@ -19,9 +23,13 @@ pub struct GroupSpecifier {
     identity: GroupIdentity,
     extras: Vec<u8>,
     hints: Hints,
+    min_version: u64,
 }
 
 impl GroupSpecifier {
+    /// The highest version of groupspecs that this program reads and writes: RTMFP's `maxSupportedGroupspecVersion`.
+    pub const MAX_SUPPORTED_GROUPSPEC_VERSION: u64 = VERSION;
+
     /// A group of this name. Who guesses name and options is in: see [`GroupSpecifier::make_unique`].
     pub fn new(name: &str) -> Result<Self, BuildError> {
         match name.len() {
@@ -40,7 +48,7 @@ impl GroupSpecifier {
     }
 
     fn of(identity: GroupIdentity) -> Self {
-        Self { identity, extras: Vec::new(), hints: Hints::default() }
+        Self { identity, extras: Vec::new(), hints: Hints::default(), min_version: VERSION }
     }
 
     /// Makes the group like no other: `tag` is 32 random bytes, kept by whoever holds the string.
@@ -60,17 +68,68 @@ impl GroupSpecifier {
     /// Lets only those publish who hold `seed`: its public key goes into the identity, itself among the authorizations.
     #[must_use]
     pub fn publish_key_seed(mut self, seed: [u8; 32]) -> Self {
-        self.identity.publish_key = Some(Identity::from_seed(seed).public());
-        self.hints.publish_seed = Some(seed);
+        self.identity.publish_authority = Some(Authority::of_seed(&seed));
+        self.hints.publish_seed = Some(Zeroizing::new(seed));
         self
     }
 
     /// Lets only those post who hold `seed`; as for publishing.
     #[must_use]
     pub fn posting_key_seed(mut self, seed: [u8; 32]) -> Self {
-        self.identity.posting_key = Some(Identity::from_seed(seed).public());
-        self.hints.posting_seed = Some(seed);
+        self.identity.posting_authority = Some(Authority::of_seed(&seed));
+        self.hints.posting_seed = Some(Zeroizing::new(seed));
         self
+    }
+
+    /// Lets only those publish who know `password`: what it gives with `salt` is the signing key, whose public half goes
+    /// into the identity together with the salt. RTMFP's `setPublishPassword`.
+    ///
+    /// `salt` is random, or the same password in another group is the same key. A weak password is refused, since any
+    /// member can try passwords: [`GroupSpecifier::publish_key_seed`] with random bytes leaves nothing to guess.
+    /// Cost: 64 MiB for about 0.12 s of one core; it blocks, so not in a task. Source: spec GS-12, GS-13.
+    pub fn set_publish_password(
+        mut self,
+        password: &Password,
+        salt: [u8; SALT_BYTES],
+    ) -> Result<Self, BuildError> {
+        self.check_strength(password)?;
+        let (authority, seed) = Authority::of_password(Right::Publishing, password, salt);
+        self.identity.publish_authority = Some(authority);
+        self.hints.publish_seed = Some(seed);
+        Ok(self)
+    }
+
+    /// Lets only those post who know `password`; as for publishing. The same password for both gives two keys.
+    pub fn set_posting_password(
+        mut self,
+        password: &Password,
+        salt: [u8; SALT_BYTES],
+    ) -> Result<Self, BuildError> {
+        self.check_strength(password)?;
+        let (authority, seed) = Authority::of_password(Right::Posting, password, salt);
+        self.identity.posting_authority = Some(authority);
+        self.hints.posting_seed = Some(seed);
+        Ok(self)
+    }
+
+    fn check_strength(&self, password: &Password) -> Result<(), BuildError> {
+        weakness(password, &self.identity.name)
+            .map_or(Ok(()), |weakness| Err(BuildError::WeakPassword(weakness)))
+    }
+
+    /// The lowest version that may be written.
+    pub fn min_groupspec_version(&self) -> u64 {
+        self.min_version
+    }
+
+    /// Asks for a version of at least this: RTMFP's `minGroupspecVersion`. There is only one so far, so a lower number
+    /// changes nothing, and a higher one is refused.
+    pub fn set_min_groupspec_version(mut self, version: u64) -> Result<Self, BuildError> {
+        if version > Self::MAX_SUPPORTED_GROUPSPEC_VERSION {
+            return Err(BuildError::Version(version));
+        }
+        self.min_version = version;
+        Ok(self)
     }
 
     /// Names a member to begin with, and where it is.
@@ -103,13 +162,17 @@ impl GroupSpecifier {
 
     /// The groupspec, with all authorizations.
     pub fn build(self) -> Groupspec {
-        let Self { identity, mut extras, hints } = self;
+        let Self { identity, extras: public, hints, .. } = self;
+        // All the room at once: a buffer that grows would leave a copy of a seed behind.
+        let mut extras = Zeroizing::new(Vec::with_capacity(public.len() + RESERVED_BYTES));
+        extras.extend_from_slice(&public);
         let seeds = [
-            (types::PUBLISH_AUTHORIZATION, hints.publish_seed),
-            (types::POSTING_AUTHORIZATION, hints.posting_seed),
+            (types::PUBLISH_AUTHORIZATION, &hints.publish_seed),
+            (types::POSTING_AUTHORIZATION, &hints.posting_seed),
         ];
         for (kind, seed) in seeds {
-            extras.extend(seed.map(|seed| field(kind, &seed)).unwrap_or_default());
+            let Some(seed) = seed else { continue };
+            extras.extend_from_slice(&Zeroizing::new(field(kind, seed.as_slice())));
         }
         Groupspec { identity, extras, hints }
     }

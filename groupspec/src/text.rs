@@ -1,3 +1,5 @@
+use zeroize::Zeroizing;
+
 use crate::MOST_TEXT_BYTES;
 use crate::error::{ParseError, Reason};
 
@@ -9,13 +11,13 @@ pub(crate) fn position(index: usize) -> usize {
     PREFIX.len() + 2 * index
 }
 
-/// The bytes that `text` encodes. Source: spec GS-1, GS-2.
-pub(crate) fn decode(text: &str) -> Result<Vec<u8>, ParseError> {
+/// The bytes that `text` encodes, perhaps secrets among them. Source: spec GS-1, GS-2.
+pub(crate) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, ParseError> {
     if text.len() > MOST_TEXT_BYTES {
         return Err(Reason::TooLong.at(MOST_TEXT_BYTES));
     }
     let digits = text.strip_prefix(PREFIX).ok_or(Reason::NoPrefix.at(0))?.as_bytes();
-    let mut bytes = Vec::with_capacity(digits.len() / 2);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
     for (index, pair) in digits.chunks(2).enumerate() {
         let high = digit(pair[0]).map_err(|reason| reason.at(position(index)))?;
         let Some(low) = pair.get(1) else { return Err(Reason::CutShort.at(text.len())) };

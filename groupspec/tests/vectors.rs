@@ -4,7 +4,7 @@ mod common;
 
 use std::fmt::Write as _;
 
-use common::{full, plain, unique, unnamed};
+use common::{POSTING_PASSWORD, PUBLISH_PASSWORD, full, plain, protected, unique, unnamed};
 use stratus_core::PeerId;
 use stratus_groupspec::Groupspec;
 
@@ -23,13 +23,23 @@ fn section(name: &str, spec: &Groupspec) -> String {
     line("membership", &keys.membership.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     line("ring address", &keys.ring.address(&PeerId::from_bytes([5; 32])).to_string());
     line("rendezvous key", &keys.rendezvous.public().to_string());
+    if spec.has_publish_password() {
+        line("publish password", PUBLISH_PASSWORD);
+        line("posting password", POSTING_PASSWORD);
+    }
     text
 }
 
-// spec GS-10, GS-11
+// spec GS-10, GS-11, GS-12
 #[test]
 fn what_is_built_is_what_was_committed() {
-    let samples = [("plain", plain()), ("unique", unique()), ("unnamed", unnamed()), ("full", full())];
+    let samples = [
+        ("plain", plain()),
+        ("unique", unique()),
+        ("unnamed", unnamed()),
+        ("full", full()),
+        ("protected", protected()),
+    ];
     let sections: Vec<String> = samples.iter().map(|(name, spec)| section(name, spec)).collect();
     assert_eq!(sections.join("\n"), COMMITTED);
 }
@@ -42,7 +52,7 @@ fn what_was_committed_reads_as_it_was_built() {
         line.expect("every section has every line").to_owned()
     };
     let sections: Vec<&str> = COMMITTED.trim_end().split("\n\n").collect();
-    assert_eq!(sections.len(), 4);
+    assert_eq!(sections.len(), 5);
     for committed in sections {
         let spec = Groupspec::parse(&value(committed, "text")).unwrap();
         assert_eq!(section(&value(committed, "vector"), &spec).trim_end(), committed);

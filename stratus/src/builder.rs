@@ -25,6 +25,9 @@ pub struct Builder {
     pub(crate) is_metered: bool,
     #[cfg(any(test, feature = "testing"))]
     pub(crate) conditions: Option<transport::testing::Conditions>,
+    /// A patched member: it takes this key for the group's publish key, whatever the groupspec says.
+    #[cfg(test)]
+    pub(crate) believed_authority: Option<stratus_core::PublicKey>,
 }
 
 impl Builder {

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stratus_core::{Identity, PeerId, Rng};
+use stratus_core::{Identity, PeerId, PublicKey, Rng};
 use stratus_groupspec::Groupspec;
 use stratus_node::{Config, Node, Setup};
 use stratus_transport::{self as transport, Endpoint};
@@ -88,7 +88,7 @@ impl Connection {
         let inner = Inner {
             id: spec.group_id(),
             title: spec.name().map_or_else(|| spec.group_id().to_string()[..8].to_owned(), str::to_owned),
-            authorization: spec.publish_authorization(),
+            spec: spec.clone(),
             multicast: shared.builder.multicast.clone(),
             requests: requests.clone(),
             events: events.downgrade(),
@@ -144,9 +144,19 @@ impl Connection {
             identity: self.shared.identity.clone(),
             group: keys.group_id,
             ring: keys.ring,
-            publish_authority: spec.publish_authority(),
+            publish_authority: self.publish_authority(spec),
         };
         Node::new(Config { overlay: overlay.clone(), multicast: multicast.clone() }, setup)
+    }
+
+    #[cfg(not(test))]
+    fn publish_authority(&self, spec: &Groupspec) -> Option<PublicKey> {
+        spec.publish_authority()
+    }
+
+    #[cfg(test)]
+    fn publish_authority(&self, spec: &Groupspec) -> Option<PublicKey> {
+        self.shared.builder.believed_authority.or(spec.publish_authority())
     }
 
     /// The clients of the servers that a group uses, started where there was none.

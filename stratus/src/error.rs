@@ -1,6 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use stratus_groupspec::AuthorizeError;
 use stratus_multicast as multicast;
 use stratus_transport::BindError;
 
@@ -88,6 +89,13 @@ pub enum PublishError {
     /// The groupspec carries no publish authorization, or the one given is not this group's.
     #[error("this groupspec does not authorize publishing")]
     NotAuthorized,
+    /// A password was given that is not the group's.
+    #[error("the publish password is wrong")]
+    WrongPassword,
+    /// A password was given, and none authorizes: either any member may publish, or only the groupspec with the
+    /// authorizations has the key.
+    #[error("this group has no publish password")]
+    NoPassword,
     /// Shorten it.
     #[error("the stream name is longer than 128 bytes")]
     NameTooLong,
@@ -100,6 +108,16 @@ pub enum PublishError {
     /// The group is closed.
     #[error(transparent)]
     Closed(#[from] Closed),
+}
+
+impl From<AuthorizeError> for PublishError {
+    fn from(error: AuthorizeError) -> Self {
+        match error {
+            AuthorizeError::NothingToAuthorize | AuthorizeError::NoPassword => Self::NoPassword,
+            AuthorizeError::WrongPassword => Self::WrongPassword,
+            AuthorizeError::TooLong => Self::NotAuthorized,
+        }
+    }
 }
 
 impl From<multicast::PublishError> for PublishError {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stratus_core::{GroupId, Identity, PeerId};
+use stratus_groupspec::{Groupspec, Password};
 use stratus_multicast as multicast;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -11,6 +12,7 @@ use crate::error::{Closed, JoinTimeout, JoinedError, PlayError, PublishError};
 use crate::event::{Event, Events};
 use crate::info::GroupInfo;
 use crate::mailbox::mailbox;
+use crate::password::stretch;
 use crate::playback::{Play, Playback};
 use crate::publication::{Limits, Publication, Publish};
 use crate::request::Request;
@@ -30,7 +32,7 @@ pub struct Group {
 pub(crate) struct Inner {
     pub(crate) id: GroupId,
     pub(crate) title: String,
-    pub(crate) authorization: Option<Identity>,
+    pub(crate) spec: Groupspec,
     pub(crate) multicast: multicast::Config,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) events: broadcast::WeakSender<Event>,
@@ -73,13 +75,17 @@ impl Group {
         Events(receiver.unwrap_or_else(|| broadcast::channel(1).1))
     }
 
-    /// Publishes a stream.
+    /// Publishes a stream. With a password it takes about 0.12 s of a core longer, see [`stretch`](crate::stretch).
     pub async fn publish(&self, name: &str, publish: Publish) -> Result<Publication, PublishError> {
         let parameters = publish.parameters.unwrap_or_else(|| (&self.inner.multicast).into());
         let linger = publish.linger.unwrap_or(parameters.window_duration + Duration::from_secs(2));
         let key = Identity::from_seed(entropy().ok_or(PublishError::Entropy)?);
         let stream = multicast::StreamId(key.public());
-        let authorization = publish.authorization.or_else(|| self.inner.authorization.clone());
+        let authorization = match (publish.authorization, publish.password) {
+            (Some(key), _) => Some(key),
+            (None, Some(password)) => self.unlock(password).await?,
+            (None, None) => self.inner.spec.publish_authorization(),
+        };
         let publish = multicast::Publish { key, name: name.to_owned(), authorization, parameters };
         let drained = self.ask(|reply| Request::Publish { publish: Box::new(publish), reply }).await??;
         let limits = Limits {
@@ -87,6 +93,13 @@ impl Group {
             message: self.inner.multicast.max_message,
         };
         Ok(Publication { group: self.clone(), stream, drained, linger, limits, written: 0 })
+    }
+
+    /// The publish key that `password` gives.
+    async fn unlock(&self, password: Password) -> Result<Option<Identity>, PublishError> {
+        let spec = self.inner.spec.clone();
+        let spec = stretch(move || spec.with_publish_password(&password)).await?;
+        Ok(spec.publish_authorization())
     }
 
     /// Plays the stream of this name, now or whenever it is published.

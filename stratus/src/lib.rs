@@ -34,6 +34,7 @@ mod group;
 mod host;
 mod info;
 mod mailbox;
+mod password;
 mod playback;
 mod publication;
 mod rendezvous;
@@ -50,10 +51,11 @@ pub use error::{
 pub use event::{Event, Events};
 pub use group::Group;
 pub use info::{GroupInfo, WireInfo};
+pub use password::{NoEntropy, random_salt, stretch};
 pub use playback::{Play, Playback, Played};
 pub use publication::{Outgoing, Publication, Publish};
 pub use stratus_core::{GroupAddress, GroupId, Identity, PeerId, RingArc};
-pub use stratus_groupspec::{self as groupspec, GroupSpecifier, Groupspec};
+pub use stratus_groupspec::{self as groupspec, GroupSpecifier, Groupspec, Password};
 pub use stratus_multicast::{
     Config as MulticastConfig, Kind, MulticastInfo, Parameters, Piece, PieceFlags, StreamId, StreamInfo,
     StreamMessage,

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use stratus_core::Identity;
+use stratus_groupspec::Password;
 use stratus_multicast::{Kind, Parameters, Piece, PieceFlags, StreamId};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -17,6 +18,8 @@ pub struct Publish {
     pub parameters: Option<Parameters>,
     /// The group's publish key; `None`: the one that the groupspec carries, if any.
     pub authorization: Option<Identity>,
+    /// The group's publish password, which gives the key; not asked where `authorization` is given.
+    pub password: Option<Password>,
     /// How long [`Publication::end`] stays until all have everything; `None`: the stream's window and 2 s.
     pub linger: Option<Duration>,
 }

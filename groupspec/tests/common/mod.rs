@@ -2,11 +2,14 @@
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "each test file uses its own part")]
 
 use stratus_core::testing::peer;
-use stratus_groupspec::{Capabilities, GroupSpecifier, Groupspec, IpMulticastAddress};
+use stratus_groupspec::{Capabilities, GroupSpecifier, Groupspec, IpMulticastAddress, Password};
 
 pub const PUBLISH_SEED: [u8; 32] = [0x11; 32];
 pub const POSTING_SEED: [u8; 32] = [0x22; 32];
 pub const TAG: [u8; 32] = [0x33; 32];
+pub const SALT: [u8; 16] = [0x44; 16];
+pub const PUBLISH_PASSWORD: &str = "tram ocelot fjord lantern";
+pub const POSTING_PASSWORD: &str = "Quitte, Hafen & neunzig Möwen";
 
 /// Only a name: RTMFP's sample `test`.
 pub fn plain() -> Groupspec {
@@ -22,6 +25,16 @@ pub fn unique() -> Groupspec {
 pub fn unnamed() -> Groupspec {
     let capabilities = Capabilities { multicast: true, ..Capabilities::default() };
     GroupSpecifier::unnamed(TAG).capabilities(capabilities).build()
+}
+
+/// Publishing and posting by password.
+pub fn protected() -> Groupspec {
+    let (publish, posting) =
+        (Password::new(PUBLISH_PASSWORD).unwrap(), Password::new(POSTING_PASSWORD).unwrap());
+    let specifier =
+        GroupSpecifier::new("show").unwrap().make_unique(TAG).capabilities(Capabilities::services());
+    let specifier = specifier.set_publish_password(&publish, SALT).unwrap();
+    specifier.set_posting_password(&posting, [0x55; 16]).unwrap().build()
 }
 
 /// Every option, every hint, every authorization.

@@ -2,6 +2,7 @@
 
 mod entering;
 mod meeting;
+mod passwords;
 mod roles;
 mod serverless;
 mod streams;

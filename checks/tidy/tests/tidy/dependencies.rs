@@ -16,7 +16,16 @@ const REASONS: [(&str, &[(&str, &str)]); 12] = [
             ("rand_core", "the traits that rand_chacha implements"),
         ],
     ),
-    ("stratus-groupspec", &[("blake3", "derived keys")]),
+    (
+        "stratus-groupspec",
+        &[
+            ("argon2", "signing keys stretched from passwords"),
+            ("blake3", "derived keys"),
+            ("zeroize", "passwords and seeds are wiped"),
+            // It asks the clock for the year, since passwords hold years. Only the making of a group calls it, no machine.
+            ("zxcvbn", "how many guesses a password takes"),
+        ],
+    ),
     ("stratus-overlay", &[("bytes", "encoded records")]),
     ("stratus-multicast", &[("bytes", "fragments")]),
     ("stratus-node", &[("bytes", "what it passes between the layers")]),

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -86,6 +87,11 @@ pub(crate) enum GroupCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show a groupspec as a QR code; one that carries authorizations is refused
+    Qr {
+        /// The groupspec, or @FILE
+        spec: String,
+    },
 }
 
 /// What a new group is to be.
@@ -97,11 +103,17 @@ pub(crate) struct GroupNew {
     #[arg(long)]
     pub(crate) unique: bool,
     /// Only holders of the first line may publish (a random key)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "publish_password_file")]
     pub(crate) publish_key: bool,
     /// Only holders of the first line may post (a random key)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "posting_password_file")]
     pub(crate) posting_key: bool,
+    /// Who knows the password in FILE may publish (- is standard input); or set STRATUS_PUBLISH_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    pub(crate) publish_password_file: Option<PathBuf>,
+    /// Who knows the password in FILE may post (- is standard input); or set STRATUS_POSTING_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    pub(crate) posting_password_file: Option<PathBuf>,
     /// Allow no streams
     #[arg(long)]
     pub(crate) no_multicast: bool,
@@ -120,9 +132,9 @@ pub(crate) struct GroupNew {
     /// A member through which the group can be entered; repeatable
     #[arg(long, value_name = "PEER@ADDR", value_parser = parse_bootstrap)]
     pub(crate) bootstrap: Vec<(PeerId, SocketAddr)>,
-    /// An IP multicast address for the group's traffic; repeatable
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) ip_multicast: Vec<SocketAddr>,
+    /// An IP multicast address for the group's traffic, and the only sender to listen to; repeatable
+    #[arg(long, value_name = "ADDR[@SOURCE]", value_parser = parse_ip_multicast)]
+    pub(crate) ip_multicast: Vec<(SocketAddr, Option<IpAddr>)>,
     /// One JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -149,6 +161,15 @@ fn parse_bootstrap(text: &str) -> Result<(PeerId, SocketAddr), String> {
         Some((PeerId::from_hex(peer)?, address.parse().ok()?))
     };
     parse().ok_or_else(|| "64 hex digits of a peer id, @, address:port are wanted".into())
+}
+
+/// A multicast address with its port, and perhaps @ and a source.
+fn parse_ip_multicast(text: &str) -> Result<(SocketAddr, Option<IpAddr>), String> {
+    let (group, source) = match text.split_once('@') {
+        Some((group, source)) => (group.parse().ok(), source.parse().ok().map(Some)),
+        None => (text.parse().ok(), Some(None)),
+    };
+    group.zip(source).ok_or_else(|| "address:port is wanted, or address:port@source".into())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod feed;
 mod group;
+mod password;
 mod place;
 mod play;
 mod publish;

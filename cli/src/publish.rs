@@ -1,15 +1,17 @@
 //! `stratus publish`: sends a live stream into a group.
 
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use stratus::{Group, MulticastConfig, Publication, PublishError};
-use stratus_groupspec::Groupspec;
+use stratus::{Group, MulticastConfig, Publication, PublishError, stretch};
+use stratus_groupspec::{AuthorizeError, Groupspec};
 use tokio::time::{sleep, timeout};
 
 use crate::args::Publish;
 use crate::console::Console;
 use crate::feed::{Feeder, Totals};
+use crate::password::{self, Given};
 use crate::place::{Place, Program};
 use crate::session::{Company, Entrance, Presence, Session};
 use crate::signals::Signals;
@@ -27,7 +29,7 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// Runs `stratus publish …`.
 pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop> {
-    let spec = spec::load(&options.spec)?;
+    let spec = authorized(spec::load(&options.spec)?, options, console).await?;
     check_rights(&spec)?;
     let Source { input, program, socket_file } = source::open(&options.input, format(options), console)?;
     let mut signal = pin!(Signals::listen()?.first());
@@ -118,15 +120,57 @@ async fn both<T>(
     tokio::try_join!(first, second).map(|((), second)| second)
 }
 
+/// The groupspec with the authorization that the password gives, where one is given.
+async fn authorized(spec: Groupspec, options: &Publish, console: Console) -> Result<Groupspec, Failure> {
+    let path = options.publish_password_file.as_deref();
+    if path == Some(Path::new("-")) && options.input == Place::Standard {
+        return Err(Failure::new(Code::Usage, "standard input cannot be both the password and the stream")
+            .hint("put the password into a file"));
+    }
+    // A variable may be set for other groups; only an option means this one.
+    if path.is_none() && (!spec.has_publish_password() || spec.publish_authorization().is_some()) {
+        return Ok(spec);
+    }
+    let Some(given) = password::PUBLISH.read(path, console)? else { return Ok(spec) };
+    let Given { password, place, .. } = given;
+    stretch(move || spec.with_publish_password(&password)).await.map_err(|error| of_password(error, &place))
+}
+
+fn of_password(error: AuthorizeError, place: &str) -> Failure {
+    match error {
+        AuthorizeError::WrongPassword => {
+            Failure::new(Code::Refused, "the publish password is wrong").tried(place).hint(
+                "ask for it again; each letter counts, and so do spaces, but not one line ending at the end",
+            )
+        }
+        AuthorizeError::NothingToAuthorize => {
+            Failure::new(Code::Usage, "this group needs no publish password: any member may publish")
+                .hint("leave --publish-password-file out")
+        }
+        AuthorizeError::NoPassword => Failure::new(Code::Refused, "this group has no publish password")
+            .tried("its publish key is random")
+            .hint("use the first of the two lines that \"stratus group new\" printed"),
+        AuthorizeError::TooLong => {
+            Failure::new(Code::Refused, "the groupspec has no room for an authorization")
+                .hint("leave some of its hints out")
+        }
+    }
+}
+
 fn check_rights(spec: &Groupspec) -> Result<(), Failure> {
     if !spec.capabilities().multicast {
         return Err(Failure::new(Code::Refused, "this group carries no streams")
             .hint("make a group without --no-multicast"));
     }
     if spec.publish_authority().is_some() && spec.publish_authorization().is_none() {
-        return Err(not_authorized());
+        return Err(if spec.has_publish_password() { password_wanted() } else { not_authorized() });
     }
     Ok(())
+}
+
+fn password_wanted() -> Failure {
+    Failure::new(Code::Refused, "publishing in this group needs its password")
+        .hint("give it by --publish-password-file FILE, or in the variable STRATUS_PUBLISH_PASSWORD")
 }
 
 fn not_authorized() -> Failure {

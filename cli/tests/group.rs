@@ -157,3 +157,76 @@ fn a_full_disk_and_a_closed_pipe_are_told_apart() {
     let finished = common::finished(output.expect("the binary was built for this test"));
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn ip_multicast_addresses_are_shown_with_their_source() {
+    let (spec, _) = new_group(&[
+        "--ip-multicast",
+        "232.1.2.3:4567@203.0.113.9",
+        "--ip-multicast",
+        "[ff3e::8000:1]:50@2001:db8::9",
+        "--ip-multicast",
+        "239.1.2.3:700",
+    ]);
+    let shown = stratus(&["group", "show", &spec]).stdout;
+    for address in ["232.1.2.3:4567@203.0.113.9", "[ff3e::8000:1]:50@2001:db8::9", "239.1.2.3:700"] {
+        assert!(shown.contains(&format!("ip multicast {address}\n")), "{shown}");
+    }
+    for address in ["232.1.2.3", "232.1.2.3:4567@", "@203.0.113.9", "232.1.2.3:4567@203.0.113.9:50"] {
+        let refused = stratus(&["group", "new", "show", "--ip-multicast", address]);
+        assert_eq!(refused.code, Some(2), "{address}");
+        assert!(refused.stderr.contains("address:port@source"), "{}", refused.stderr);
+    }
+}
+
+/// Whether each module of a printed code is dark, with its margin.
+fn modules(lines: &[&str]) -> Vec<Vec<bool>> {
+    let rows = lines.iter().flat_map(|line| {
+        let top = line.chars().map(|half| matches!(half, ' ' | '▄')).collect::<Vec<bool>>();
+        let bottom = line.chars().map(|half| matches!(half, ' ' | '▀')).collect();
+        [top, bottom]
+    });
+    rows.collect()
+}
+
+#[test]
+fn a_public_groupspec_is_a_picture_with_a_margin_and_three_corners() {
+    let (_, public) = new_group(&["--unique", "--publish-key"]);
+    let shown = stratus(&["group", "qr", &public]);
+    assert_eq!((shown.code, shown.stderr.as_str()), (Some(0), ""));
+    let lines = shown.lines();
+    let (text, picture) = lines.split_last().expect("lines");
+    assert_eq!(*text, public);
+    let mut modules = modules(picture);
+    let side = modules[0].len();
+    modules.truncate(side);
+    assert!(side > 29 && (side - 8) % 4 == 1, "21 modules and four more for each version: {side}");
+    let is_margin = |at: usize| at < 4 || at >= side - 4;
+    for (row, line) in modules.iter().enumerate() {
+        assert_eq!(line.len(), side);
+        let is_light = |(column, dark): (usize, &bool)| !dark || !(is_margin(row) || is_margin(column));
+        assert!(line.iter().enumerate().all(is_light), "row {row}");
+    }
+    let corner =
+        |top: usize, left: usize| (0..7).all(|step| modules[top + step][left] && modules[top][left + step]);
+    assert!(corner(4, 4) && corner(4, side - 11) && corner(side - 11, 4));
+    assert!(!corner(side - 11, side - 11));
+}
+
+#[test]
+fn a_groupspec_with_authorizations_is_no_picture_for_everyone() {
+    let (with, _) = new_group(&["--unique", "--publish-key"]);
+    let refused = stratus(&["group", "qr", &with]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(4), ""));
+    assert_eq!(
+        refused.stderr,
+        "error: this groupspec carries authorizations, and a picture is seen by everyone\n  \
+         hint: use the second of the two lines that \"stratus group new\" printed\n"
+    );
+    let host = [["h".repeat(60)].as_slice(); 4].concat().join(".");
+    let servers: Vec<String> = (0..8).map(|n| format!("--server={host}:{}", 50_000 + n)).collect();
+    let servers: Vec<&str> = servers.iter().map(String::as_str).collect();
+    let refused = stratus(&["group", "qr", &new_group(&servers).1]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("2953 bytes fit into the largest"), "{}", refused.stderr);
+}

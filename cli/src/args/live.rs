@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -38,6 +39,10 @@ pub(crate) struct Publish {
     /// Bytes of any kind instead of MPEG-TS
     #[arg(long)]
     pub(crate) raw: bool,
+    /// The file with the publish password (- is standard input), if the groupspec carries no authorization; or set
+    /// STRATUS_PUBLISH_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    pub(crate) publish_password_file: Option<PathBuf>,
     /// How long a piece is worth repairing
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) window: Option<Duration>,

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::password;
 use crate::stop::{Code, Failure, lower_first};
 
 /// How long a program that was asked to end may take.
@@ -43,6 +44,10 @@ impl Program {
     fn start(command: &str, stdin: Stdio, stdout: Stdio) -> Result<Self, Failure> {
         let name = command.split_whitespace().next().unwrap_or("").to_owned();
         let mut shell = Command::new("/bin/sh");
+        // Passwords are ours alone.
+        for variable in password::VARIABLES {
+            shell.env_remove(variable);
+        }
         shell.args(["-c", command]).stdin(stdin).stdout(stdout).process_group(0).kill_on_drop(true);
         let child = shell.spawn().map_err(|error| of_start(&error))?;
         Ok(Self { child, name })

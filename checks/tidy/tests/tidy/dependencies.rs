@@ -72,6 +72,7 @@ const REASONS: [(&str, &[(&str, &str)]); 12] = [
         &[
             ("bytes", "payloads"),
             ("clap", "the command line"),
+            ("fast_qr", "groupspecs as pictures"),
             ("getrandom", "tags and keys of new groups"),
             ("humantime", "durations as people write them"),
             ("mpeg2ts", "PAT and PMT"),
@@ -81,6 +82,7 @@ const REASONS: [(&str, &[(&str, &str)]); 12] = [
             ("serde_json", "its JSON lines"),
             ("socket2", "multicast and socket files as inputs and outputs"),
             ("tokio", "tasks, signals, channels"),
+            ("zeroize", "passwords that were read are wiped"),
         ],
     ),
     (

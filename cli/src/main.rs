@@ -53,7 +53,7 @@ fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
     }
 }
 
-/// Runs a command on threads of its own. What is still running then (a name being looked up) is not waited for.
+/// Runs a command. What is still running then (a name being looked up) is not waited for.
 fn complete(command: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop> {
     let runtime = runtime()?;
     let result = runtime.block_on(command);
@@ -62,8 +62,8 @@ fn complete(command: impl Future<Output = Result<(), Stop>>) -> Result<(), Stop>
 }
 
 fn runtime() -> Result<Runtime, Failure> {
-    // One worker: a stream needs a small part of a core, and waking a second one for each run costs a tenth more.
-    let built = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    // One thread: a stream needs a small part of a core, and waking a second one for each run costs a tenth more.
+    let built = Builder::new_current_thread().enable_all().build();
     built.map_err(|error| Failure::new(Code::Failed, "cannot start threads").tried(error.to_string()))
 }
 

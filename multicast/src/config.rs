@@ -7,7 +7,7 @@ pub struct Config {
     /// headers. Default 1,128: six TS packets in the 1,162-byte datagram that every path carries.
     pub fragment_size: usize,
     /// Longest that the publisher holds a fragment back for company in its run. More saves signatures and
-    /// system calls and adds delay. Default 20 ms; with a limited upload at most [`Config::LIMITED_RUN_HOLD`]
+    /// system calls and adds delay. Default 23 ms; with a limited upload at most [`Config::LIMITED_RUN_HOLD`]
     /// counts. Both were measured (ARCHITECTURE.md).
     pub run_hold: Duration,
     /// Most fragments in a run, 1 to 32. Default 32: the hold ends it long before at common rates.
@@ -80,7 +80,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             fragment_size: 1_128,
-            run_hold: Duration::from_millis(20),
+            run_hold: Duration::from_millis(23),
             run_length: 32,
             window_duration: Duration::from_secs(8),
             relay_margin_duration: Duration::from_secs(2),

@@ -246,9 +246,9 @@ impl Swarm {
         self.rate.run_interval() * self.slices()
     }
 
-    /// How long a slice may be silent before its parent is taken for dead: three runs, within 1 s.
+    /// How long a slice may be silent before its parent is taken for dead: two runs and a half, within 1 s.
     fn patience(&self) -> Duration {
-        (self.slice_interval() * 3).clamp(Duration::from_millis(250), Duration::from_millis(900))
+        (self.slice_interval() * 5 / 2).clamp(Duration::from_millis(250), Duration::from_millis(900))
     }
 
     fn send(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, message: Message, how: Delivery) {

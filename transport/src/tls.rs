@@ -10,7 +10,9 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, SubjectP
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{AlwaysResolvesServerRawPublicKeys, NoServerSessionStorage};
 use rustls::sign::CertifiedKey;
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use rustls::{
+    CertificateError, CipherSuite, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
+};
 use stratus_core::{Identity, PeerId, PublicKey};
 
 /// The exact protocol between peers; another version is another protocol. Spec TR-2.
@@ -23,6 +25,14 @@ const PKCS8_PREFIX: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x
 /// DER around the 32 bytes of an Ed25519 public key (RFC 8410).
 const SPKI_PREFIX: [u8; 12] = *b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 
+/// Every byte is sealed once and opened once at each hop, so the cheapest strong cipher goes first. Spec TR-4.
+fn provider() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    // The sort is stable: the others keep the library's order.
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    provider
+}
+
 /// Makes the TLS side of each connection from one identity.
 pub(crate) struct Tls {
     provider: Arc<CryptoProvider>,
@@ -31,7 +41,7 @@ pub(crate) struct Tls {
 
 impl Tls {
     pub(crate) fn new(identity: &Identity) -> Self {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(provider());
         let private = [&PKCS8_PREFIX[..], &identity.seed()].concat();
         let signer = aws_lc_rs::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(private))
             .expect("every 32 bytes are an Ed25519 seed");

@@ -18,6 +18,17 @@ const REORDER_PATIENCE: Duration = Duration::from_millis(8);
 /// Below this time for one run at the upload budget, whole runs go to one child after another (spec MC-13).
 const TRAIN_TIME: Duration = Duration::from_millis(2);
 
+/// What became of a payload whose manifest is verified.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verdict {
+    /// Good, and missing until now.
+    Kept,
+    /// Good perhaps, but here already.
+    Useless,
+    /// Not what the publisher signed.
+    Forged,
+}
+
 impl Swarm {
     /// A manifest came: if it is authentic, so is every fragment that matches it.
     pub(crate) fn on_manifest(
@@ -123,11 +134,12 @@ impl Swarm {
         for peer in peers {
             let Some(neighbor) = self.neighbors.get_mut(&peer) else { continue };
             for (position, payload, is_repair) in neighbor.take_waiting(manifest.run) {
-                if self.accept_payload(turn, peer, manifest, position, &payload, is_repair) {
+                match self.accept_payload(turn, peer, manifest, position, &payload, is_repair) {
                     // Only what was pushed as a whole is pushed on; see `relay_run`.
-                    if is_repair == manifest_is_repair {
-                        arrived.push((position, payload));
-                    }
+                    Verdict::Kept if is_repair == manifest_is_repair => arrived.push((position, payload)),
+                    Verdict::Kept | Verdict::Useless => {}
+                    // One proof is enough.
+                    Verdict::Forged => break,
                 }
             }
         }
@@ -135,7 +147,7 @@ impl Swarm {
         arrived
     }
 
-    /// Checks one payload against its verified manifest and keeps it; says whether it was good and missing.
+    /// Checks one payload against its verified manifest and keeps it if it was missing.
     fn accept_payload(
         &mut self,
         turn: &mut Turn<'_, '_>,
@@ -144,32 +156,32 @@ impl Swarm {
         position: u32,
         payload: &Bytes,
         is_repair: bool,
-    ) -> bool {
+    ) -> Verdict {
         let run = manifest.run;
         let digest = match manifest.pieces.get(position as usize) {
             Some(PieceEntry::Hashed { digest, .. }) => digest,
             Some(PieceEntry::Inline { .. }) => {
                 self.count_duplicate(payload.len(), is_repair);
-                return false;
+                return Verdict::Useless;
             }
             None => {
                 self.misbehaved(turn, from, "a fragment that its run does not have");
-                return false;
+                return Verdict::Forged;
             }
         };
         let place = self.window.get_mut(run).expect("a verified manifest has its place");
         if place.payload(position).is_some() {
             self.count_duplicate(payload.len(), is_repair);
-            return false;
+            return Verdict::Useless;
         }
         if turn.cx.verify.digest(payload) != *digest {
             self.misbehaved(turn, from, "a fragment that fails its verified manifest");
-            return false;
+            return Verdict::Forged;
         }
         place.is_repaired |= is_repair;
         self.window.insert_payload(run, position, payload.clone());
         self.path(is_repair).count(payload.len());
-        true
+        Verdict::Kept
     }
 
     /// A fragment came: kept and moved on if its manifest is known, else it waits, unrelayed (spec MC-7).
@@ -193,7 +205,7 @@ impl Swarm {
             self.let_wait(turn, &from, run, position, payload, is_repair);
             return;
         };
-        if !self.accept_payload(turn, from, &manifest, position, &payload, is_repair) {
+        if self.accept_payload(turn, from, &manifest, position, &payload, is_repair) != Verdict::Kept {
             return;
         }
         self.relay_fragment(turn, &from, run, position, &payload, is_repair);

@@ -35,7 +35,8 @@ pub enum Weakness {
 
 /// What is weak about `password` in a group of this name, if anything is.
 ///
-/// Only the first hundred characters are judged. Cost: under a millisecond for most.
+/// Only the first hundred characters are judged. Cost: 40 ms the first time in a process, for the lists; then a tenth of a
+/// millisecond for most, 30 ms for a hundred characters of patterns.
 pub(crate) fn weakness(password: &Password, group_name: &str) -> Option<Weakness> {
     if password.as_str().chars().count() < FEWEST_PASSWORD_CHARACTERS {
         return Some(Weakness::Short);

@@ -2,13 +2,13 @@
 
 mod common;
 
-use common::{full, identity_end, plain, unique, unnamed};
+use common::{full, identity_end, plain, protected, unique, unnamed};
 use proptest::prelude::*;
 use stratus_core::PeerId;
 use stratus_groupspec::{Capabilities, GroupSpecifier, Groupspec, IpMulticastAddress, MOST_TEXT_BYTES};
 
-fn samples() -> [Groupspec; 4] {
-    [plain(), unique(), unnamed(), full()]
+fn samples() -> [Groupspec; 5] {
+    [plain(), unique(), unnamed(), full(), protected()]
 }
 
 // spec GS-1, GS-6
@@ -155,8 +155,8 @@ proptest! {
 
     // spec GS-2
     #[test]
-    fn whatever_parses_prints_as_it_was_written(body in prop::collection::vec(any::<u8>(), 0..60), at in 0usize..400) {
-        let mut text = full().to_string_with_authorizations();
+    fn whatever_parses_prints_as_it_was_written(is_full in any::<bool>(), body in prop::collection::vec(any::<u8>(), 0..60), at in 0usize..400) {
+        let mut text = if is_full { full() } else { protected() }.to_string_with_authorizations();
         let hex: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
         let at = 2 + 2 * (at % (text.len() / 2));
         text.replace_range(at..(at + hex.len()).min(text.len()), &hex);

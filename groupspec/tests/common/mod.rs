@@ -1,6 +1,8 @@
 //! Groupspecs that several tests share.
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "each test file uses its own part")]
 
+use std::sync::LazyLock;
+
 use stratus_core::testing::peer;
 use stratus_groupspec::{Capabilities, GroupSpecifier, Groupspec, IpMulticastAddress, Password};
 
@@ -27,8 +29,13 @@ pub fn unnamed() -> Groupspec {
     GroupSpecifier::unnamed(TAG).capabilities(capabilities).build()
 }
 
-/// Publishing and posting by password.
+/// Publishing and posting by password; made once, since it takes its time.
 pub fn protected() -> Groupspec {
+    static MADE: LazyLock<Groupspec> = LazyLock::new(make_protected);
+    MADE.clone()
+}
+
+fn make_protected() -> Groupspec {
     let (publish, posting) =
         (Password::new(PUBLISH_PASSWORD).unwrap(), Password::new(POSTING_PASSWORD).unwrap());
     let specifier =

@@ -1,3 +1,4 @@
+mod grants;
 mod group;
 mod hostile;
 mod joining;

@@ -5,14 +5,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use stratus_core::PeerId;
 
 use crate::bench::BenchCommand;
-use crate::console::Verbosity;
+use crate::console::{Console, Verbosity};
+use crate::log;
+use crate::place::Place;
+use crate::record::{Record, Stream};
 
 mod live;
+mod words;
 
-pub(crate) use live::{Play, Publish, Reach};
+pub(crate) use live::{Play, Publish, Reach, Relay};
+pub(crate) use words::{Color, LogFormat};
 
 /// Live streams that viewers pass on to each other.
 #[derive(Debug, Parser)]
@@ -24,12 +30,45 @@ pub(crate) struct Arguments {
     /// Say nothing but errors on stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
+    /// How logs are written
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// When to use colours; NO_COLOR is obeyed as well
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 impl Arguments {
+    /// The console that was asked for. Events go to stdout where no data goes there, and else to stderr.
+    pub(crate) fn console(&self) -> Console {
+        self.color.choose();
+        let console = Console::new(self.verbosity());
+        match self.events() {
+            Some(stream) => console.with_record(Record::start(stream)),
+            None => console,
+        }
+    }
+
+    fn events(&self) -> Option<Stream> {
+        match &self.command {
+            Command::Publish(Publish { json: true, .. }) => Some(Stream::Stdout),
+            Command::Play(Play { json: true, output: Place::Standard, .. }) => Some(Stream::Stderr),
+            Command::Play(Play { json: true, .. }) => Some(Stream::Stdout),
+            _ => None,
+        }
+    }
+
+    /// What the logs look like; between events on stderr nothing else stands.
+    pub(crate) fn log_format(&self) -> log::Format {
+        match (self.log_format, self.events()) {
+            (LogFormat::Json, _) | (_, Some(Stream::Stderr)) => log::Format::Json,
+            (LogFormat::Text, _) => log::Format::Text,
+        }
+    }
+
     /// How much is to be said.
     pub(crate) fn verbosity(&self) -> Verbosity {
         match (self.quiet, self.verbose) {
@@ -71,6 +110,16 @@ pub(crate) enum Command {
         /// What.
         #[command(subcommand)]
         what: BenchCommand,
+    },
+    /// Print what a shell needs to complete these words
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// The folder for them; made if it is missing
+        folder: PathBuf,
     },
 }
 

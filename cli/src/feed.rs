@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use stratus::{Kind, Piece, PieceFlags, Publication};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::console::Console;
@@ -24,7 +25,7 @@ pub(crate) struct Feeder {
     continuity: Continuity,
     /// Cut before there was a publication.
     ready: Vec<ts::Piece>,
-    totals: Totals,
+    totals: watch::Sender<Totals>,
     first_arrival: Option<Instant>,
     is_warned: bool,
     is_finished: bool,
@@ -56,7 +57,7 @@ impl Feeder {
             chunker: Chunker::default(),
             continuity: Continuity::default(),
             ready: Vec::new(),
-            totals: Totals::default(),
+            totals: watch::Sender::default(),
             first_arrival: None,
             is_warned: false,
             is_finished: false,
@@ -66,7 +67,12 @@ impl Feeder {
 
     /// What went in.
     pub(crate) fn totals(&self) -> Totals {
-        self.totals
+        *self.totals.borrow()
+    }
+
+    /// What went in, while it does.
+    pub(crate) fn watch(&self) -> watch::Receiver<Totals> {
+        self.totals.subscribe()
     }
 
     /// Waits for something to publish, so that nothing is announced for an input that cannot be used.
@@ -124,7 +130,7 @@ impl Feeder {
         }
         self.tell_loss();
         let waited = now - *self.first_arrival.get_or_insert(now);
-        let has_nothing = self.totals.messages == 0 && self.ready.is_empty() && pieces.is_empty();
+        let has_nothing = self.totals().messages == 0 && self.ready.is_empty() && pieces.is_empty();
         if has_nothing && waited > KEY_PATIENCE && !self.is_warned {
             self.is_warned = true;
             self.console.note("waiting for PAT, PMT and a key picture in the input");
@@ -134,10 +140,10 @@ impl Feeder {
     /// Told when it begins; from then on it is counted.
     fn tell_loss(&mut self) {
         let lost_packets = self.continuity.missing();
-        if self.totals.lost_packets == 0 && lost_packets > 0 {
+        if self.totals().lost_packets == 0 && lost_packets > 0 {
             self.console.note("packets of the input are missing; they were lost before they came here");
         }
-        self.totals.lost_packets = lost_packets;
+        self.totals.send_modify(|totals| totals.lost_packets = lost_packets);
     }
 
     /// Another encoder continues: its tables, clocks and counters are its own.
@@ -148,14 +154,16 @@ impl Feeder {
 
     async fn write(&mut self, pieces: Vec<ts::Piece>, publication: &mut Publication) -> Result<(), Failure> {
         for piece in pieces {
-            if piece.starts {
-                self.totals.messages += 1;
-                if let Some(observer) = &mut self.observer {
-                    observer(self.totals.fragments, piece.arrived);
-                }
+            if piece.starts
+                && let Some(observer) = &mut self.observer
+            {
+                observer(self.totals.borrow().fragments, piece.arrived);
             }
-            self.totals.fragments += 1;
-            self.totals.bytes += piece.payload.len() as u64;
+            self.totals.send_modify(|totals| {
+                totals.messages += u64::from(piece.starts);
+                totals.fragments += 1;
+                totals.bytes += piece.payload.len() as u64;
+            });
             publication.write(piece.into()).await.map_err(|error| {
                 Failure::new(Code::Failed, "the publication ended by itself").tried(error.to_string())
             })?;

@@ -2,12 +2,17 @@
 
 mod args;
 mod bench;
+mod consent;
 mod demo;
+mod events;
 mod feed;
 mod group;
+mod identity;
+mod manual;
 mod password;
 mod place;
 mod play;
+mod progress;
 mod publish;
 mod session;
 mod sink;
@@ -17,39 +22,49 @@ mod ts;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use stratus_terminal::{console, log, signals, stop};
+use clap::{CommandFactory as _, FromArgMatches as _};
+use stratus_terminal::{console, log, record, signals, stop};
 use tokio::runtime::{Builder, Runtime};
 
-use args::{Arguments, Command};
+use args::{Arguments, Color, Command};
 use console::{Console, Verbosity};
 use stop::{Code, Failure, Stop};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
-    let console = Console::new(arguments.verbosity());
-    match run(&arguments, console) {
-        Ok(()) => ExitCode::SUCCESS,
+    let console = arguments.console();
+    let code = match run(&arguments, console) {
+        Ok(()) => 0,
         Err(stop) => {
             if let Stop::Failed(failure) = &stop {
-                console.error(failure);
+                console.failure(failure);
             }
-            ExitCode::from(stop.exit_code())
+            stop.exit_code()
         }
-    }
+    };
+    console.close();
+    ExitCode::from(code)
+}
+
+fn parse() -> Result<Arguments, clap::Error> {
+    let color = Color::of_words(std::env::args());
+    color.choose();
+    Arguments::from_arg_matches(&Arguments::command().try_get_matches()?)
 }
 
 fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
-    log::start(arguments.log_filter());
+    log::start(arguments.log_filter(), arguments.log_format());
     match &arguments.command {
         Command::Group { action } => group::run(action, console),
         Command::Publish(options) => complete(publish::run(options, console)),
         Command::Play(options) => complete(play::run(options, console)),
         Command::Demo(options) => complete(demo::run(options, console)),
         Command::Bench { what } => bench::run(what, console),
+        Command::Completions { shell } => manual::completions(*shell, console),
+        Command::Man { folder } => Ok(manual::pages(folder, console)?),
     }
 }
 
@@ -70,12 +85,11 @@ fn runtime() -> Result<Runtime, Failure> {
 /// Help and version are data; anything else is wrong use.
 fn refuse(error: &clap::Error) -> ExitCode {
     let console = Console::new(Verbosity::Normal);
-    let text = error.render().to_string();
     if error.use_stderr() {
-        console.error(text.trim_end());
+        console.error(error.render().ansi().to_string().trim_end());
         return ExitCode::from(Code::Usage as u8);
     }
-    match console.data(text.trim_end()) {
+    match console.data(error.render().to_string().trim_end()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => ExitCode::from(stop.exit_code()),
     }

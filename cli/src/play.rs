@@ -3,11 +3,16 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use serde_json::json;
 use stratus::{Group, Kind, MulticastConfig, Play as Options, PlayError, Playback, Played, StreamMessage};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::args::Play;
+use crate::consent;
 use crate::console::Console;
+use crate::events;
+use crate::progress::{self, End, Figures, Work};
 use crate::session::{Presence, Session};
 use crate::signals::Signals;
 use crate::sink::{self, Sink, Unit};
@@ -24,25 +29,29 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// Runs `stratus play …`.
 pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     let spec = spec::load(&options.spec)?;
+    let part = consent::part(options, console)?;
     let sink = sink::open(&options.output, console)?;
     let mut signal = pin!(Signals::listen()?.first());
     let (session, entrance) =
-        Session::open(&spec, &options.reach, MulticastConfig::default(), console).await?;
+        Session::open(&spec, &options.reach, part, MulticastConfig::default(), console).await?;
     let playing = session.group().play(&options.stream, Options::default());
     let mut playback = playing.await.map_err(|error| of_play(&options.stream, &error))?;
     console.note(format_args!("waiting for stream \"{}\"", options.stream));
+    console.event("state", json!({ "state": "waiting", "stream": options.stream }));
     let mut player =
-        Player { sink, joiner: Joiner::default(), is_anew: false, counts: Counts::default(), console };
+        Player { sink, joiner: Joiner::default(), is_anew: false, counts: watch::Sender::default(), console };
+    let counts = player.counts.subscribe();
+    let work = || counts.borrow().work();
     let ended = tokio::select! {
         result = player.run(&mut playback) => result,
         failure = entrance.failed(Presence::Linked) => Err(failure.into()),
         signal = &mut signal => Err(Stop::Signal(signal)),
+        () = progress::watch(session.group(), &options.stream, End::Viewer, work, console) => Ok(()),
     };
-    let Player { sink, counts, .. } = player;
+    let figures = figures(session.group(), &options.stream, work()).await;
+    let (sink, counts) = (player.sink, *counts.borrow());
     let has_ended = ended.is_ok();
-    if counts.bytes > 0 {
-        console.note(counts.summary(&options.stream));
-    }
+    summarize(&options.stream, counts, figures, console);
     let result = match ended {
         Ok(()) => tokio::select! {
             result = finish(sink, session.group()) => result,
@@ -65,6 +74,23 @@ pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     result
 }
 
+async fn figures(group: &Group, stream: &str, work: Work) -> Option<Figures> {
+    let info = group.info().await.ok()?;
+    Some(Figures::of(&info, stream, End::Viewer, work))
+}
+
+/// What became of it, for people and for programs.
+fn summarize(stream: &str, counts: Counts, figures: Option<Figures>, console: Console) {
+    if counts.bytes > 0 {
+        console.note(counts.summary(stream));
+    }
+    let mut fields = figures.map_or_else(|| json!({}), |figures| figures.fields());
+    fields["stream"] = stream.into();
+    fields["messages"] = counts.messages.into();
+    fields["missing_fragments"] = counts.missing_fragments.into();
+    console.event("summary", fields);
+}
+
 /// The stream is over: writes what is left.
 async fn finish(sink: Sink, group: &Group) -> Result<(), Stop> {
     sink.finish().await?;
@@ -81,7 +107,7 @@ struct Player {
     joiner: Joiner,
     /// Whether what comes is of another stream than what was written last.
     is_anew: bool,
-    counts: Counts,
+    counts: watch::Sender<Counts>,
     console: Console,
 }
 
@@ -110,7 +136,11 @@ impl Player {
                     self.write(message).await?;
                 }
                 Ok(Some(other)) => self.tell(&other, playback.name()),
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    let stream = playback.name();
+                    events::tell(self.console, "NetStream.Play.UnpublishNotify", json!({ "stream": stream }));
+                    return Ok(());
+                }
                 Err(_) => {
                     patience = Duration::MAX;
                     self.console.note(format_args!("nothing has come for {} s", SILENCE.as_secs()));
@@ -128,27 +158,33 @@ impl Player {
         if pieces.is_empty() {
             return Ok(());
         }
-        self.counts.messages += 1;
-        self.counts.bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        self.counts.send_modify(|counts| {
+            counts.messages += 1;
+            counts.bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        });
         let is_anew = std::mem::take(&mut self.is_anew);
         let unit = Unit { pieces, whole: message.pieces, is_key: message.is_key, is_data, is_anew };
         self.sink.write(unit).await
     }
 
     fn tell(&mut self, played: &Played, name: &str) {
+        events::tell_played(self.console, played, name);
         match played {
-            Played::Start { is_reset: false, .. } => self.console.note(format_args!("playing \"{name}\"")),
+            Played::Start { is_reset: false, .. } => {
+                self.console.note(format_args!("playing \"{name}\""));
+                self.console.event("state", json!({ "state": "playing", "stream": name }));
+            }
             Played::Start { is_reset: true, .. } => {
                 self.joiner.restart();
                 self.is_anew = true;
                 self.console.note(format_args!("\"{name}\" began anew"));
             }
             Played::Gap { count, .. } => {
-                self.counts.missing_fragments += count;
+                self.counts.send_modify(|counts| counts.missing_fragments += count);
                 self.console.detail(format_args!("{count} fragments did not come in time"));
             }
             Played::Lagged { missed } => {
-                self.counts.missing_messages += missed;
+                self.counts.send_modify(|counts| counts.missing_messages += missed);
                 self.console.note(format_args!("the output is too slow: {missed} messages dropped"));
             }
             Played::Message(_) => {}
@@ -157,6 +193,10 @@ impl Player {
 }
 
 impl Counts {
+    fn work(&self) -> Work {
+        Work { bytes: self.bytes, lost_packets: 0, dropped_messages: self.missing_messages }
+    }
+
     fn summary(&self, stream: &str) -> String {
         let Self { messages, bytes, missing_fragments, missing_messages, .. } = self;
         let missing = match (missing_fragments, missing_messages) {

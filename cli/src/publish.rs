@@ -4,15 +4,19 @@ use std::path::Path;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use serde_json::json;
 use stratus::{Group, MulticastConfig, Publication, PublishError, stretch};
 use stratus_groupspec::{AuthorizeError, Groupspec};
 use tokio::time::{sleep, timeout};
 
 use crate::args::Publish;
+use crate::consent::Part;
 use crate::console::Console;
+use crate::events;
 use crate::feed::{Feeder, Totals};
 use crate::password::{self, Given};
 use crate::place::{Place, Program};
+use crate::progress::{self, End, Figures, Work};
 use crate::session::{Company, Entrance, Presence, Session};
 use crate::signals::Signals;
 use crate::source::{self, Format, Source};
@@ -38,7 +42,7 @@ pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop>
     }
     let mut feeder = Feeder::new(source::read(input, format(options)), None, console);
     let (session, entrance) =
-        Session::open(&spec, &options.reach, multicast_config(options), console).await?;
+        Session::open(&spec, &options.reach, Part::Relays, multicast_config(options), console).await?;
     let result = stream(options, &session, entrance, &mut feeder, signal.as_mut(), console).await;
     drop(socket_file);
     let result = put_away(program, result).await;
@@ -76,19 +80,31 @@ async fn stream(
         signal = &mut signal => return Err(Stop::Signal(signal)),
     };
     let publish = session.group().publish(&options.stream, stratus::Publish::default());
-    let mut publication = publish.await.map_err(|error| of_publish(&options.stream, &error))?;
+    let mut publication = publish.await.map_err(|error| {
+        events::tell(console, "NetStream.Publish.BadName", json!({ "stream": options.stream }));
+        of_publish(&options.stream, &error)
+    })?;
     console.note(format_args!("publishing \"{}\"", options.stream));
+    console.event("state", json!({ "state": "publishing", "stream": options.stream }));
+    events::tell(console, "NetStream.Publish.Start", json!({ "stream": options.stream }));
+    let totals = feeder.watch();
+    let work = || work(*totals.borrow());
     let ended = tokio::select! {
         result = feed(session.group(), company, feeder, &mut publication) => result.map_err(Stop::Failed),
         signal = &mut signal => Err(Stop::Signal(signal)),
+        () = progress::watch(session.group(), &options.stream, End::Publisher, work, console) => Ok(()),
     };
     // Whatever ended it, viewers are told, and those who lack something get it.
     let is_drained = publication.end().await.unwrap_or(false);
-    let info = session.group().info().await.ok();
-    let counters = info.as_ref().and_then(|info| info.stream(&options.stream)).map(|stream| stream.counters);
-    let sent_bytes = counters.map_or(0, |counters| counters.sent_bytes());
-    console.note(summary(&options.stream, feeder.totals(), sent_bytes, is_drained));
+    if let Ok(info) = session.group().info().await {
+        let figures = Figures::of(&info, &options.stream, End::Publisher, work());
+        summarize(&options.stream, feeder.totals(), figures, is_drained, console);
+    }
     ended
+}
+
+fn work(totals: Totals) -> Work {
+    Work { bytes: totals.bytes, lost_packets: totals.lost_packets, dropped_messages: 0 }
 }
 
 /// Feeds all there is, once those who are there can have heard of the stream.
@@ -210,15 +226,21 @@ fn is_recording(input: &Place) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
-fn summary(stream: &str, totals: Totals, sent_bytes: u64, is_drained: bool) -> String {
+/// What became of it, for people and for programs.
+fn summarize(stream: &str, totals: Totals, figures: Figures, is_drained: bool, console: Console) {
     let Totals { messages, bytes, lost_packets, .. } = totals;
-    let copies = sent_bytes as f64 / bytes.max(1) as f64;
-    let ending = if is_drained { "" } else { "; some viewers may lack the end" };
+    let copies = figures.copies();
     let loss = match lost_packets {
         0 => String::new(),
         count => format!(", {count} packets missing in the input"),
     };
-    format!(
+    let ending = if is_drained { "" } else { "; some viewers may lack the end" };
+    console.note(format_args!(
         "published \"{stream}\": {messages} messages, {bytes} bytes, sent {copies:.2} times{loss}{ending}"
-    )
+    ));
+    let mut fields = figures.fields();
+    fields["stream"] = stream.into();
+    fields["messages"] = messages.into();
+    fields["is_drained"] = is_drained.into();
+    console.event("summary", fields);
 }

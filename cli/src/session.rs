@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use stratus::{Connection, Event, Events, Group, MulticastConfig, StartError, Way};
+use serde_json::json;
+use stratus::{Builder, Connection, Event, Events, Group, MulticastConfig, StartError, Way};
 use stratus_groupspec::Groupspec;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::args::Reach;
+use crate::consent::Part;
 use crate::console::Console;
+use crate::events::{self, forward};
+use crate::identity;
 use crate::spec;
 use crate::stop::{Code, Failure};
 
@@ -25,18 +29,12 @@ impl Session {
     pub(crate) async fn open(
         spec: &Groupspec,
         reach: &Reach,
+        part: Part,
         multicast: MulticastConfig,
         console: Console,
     ) -> Result<(Self, Entrance), Failure> {
-        if reach.server.is_empty() && spec.servers().is_empty() && spec.bootstrap_peers().is_empty() {
-            return Err(Failure::new(Code::Usage, "there is no way into the group")
-                .tried("the groupspec names no server and no member")
-                .hint("name a server: --server HOST:PORT"));
-        }
-        let builder = Connection::builder().listen(reach.listen).multicast(multicast);
-        let builder = reach.server.iter().fold(builder, |builder, server| builder.server(server));
-        let builder = reach.max_upload.into_iter().fold(builder, stratus::Builder::max_upload);
-        let connection = builder.start().await.map_err(|error| of_start(&error))?;
+        check_ways(spec, reach)?;
+        let connection = builder(reach, part, multicast)?.start().await.map_err(|error| of_start(&error))?;
         let group = connection
             .join(spec)
             .await
@@ -44,6 +42,10 @@ impl Session {
         let events = group.events();
         let title = spec::title(spec);
         console.note(format_args!("joining group {title}"));
+        console.event("state", json!({ "state": "joining", "group": spec::name(spec) }));
+        if console.has_events() {
+            tokio::spawn(forward(group.events(), console));
+        }
         let entrance = Entrance { group: group.clone(), events, title, patience: reach.timeout, console };
         Ok((Self { connection, group }, entrance))
     }
@@ -94,17 +96,18 @@ impl Entrance {
         loop {
             if self.group.neighbor_count() > 0 {
                 self.console.note(format_args!("joined group {}", self.title));
-                return Ok(Company::Others);
+                return Ok(self.succeed(Company::Others));
             }
             match timeout_at(deadline, self.events.recv()).await {
                 Ok(Some(event)) => {
                     self.tell(&event);
                     if let Some(company) = company(&event, wanted) {
-                        return Ok(company);
+                        return Ok(self.succeed(company));
                     }
                 }
                 Ok(None) => return Err(Failure::new(Code::Failed, "the group was closed")),
                 Err(_) => {
+                    events::tell(self.console, "NetGroup.Connect.Failed", json!({}));
                     let ways = self.group.ways().await.unwrap_or_default();
                     return Err(unreachable(&self.title, self.patience, &ways));
                 }
@@ -118,6 +121,12 @@ impl Entrance {
             Ok(_) => std::future::pending().await,
             Err(failure) => failure,
         }
+    }
+
+    fn succeed(&self, company: Company) -> Company {
+        self.console.event("state", json!({ "state": "joined", "is_alone": company == Company::Alone }));
+        events::tell(self.console, "NetGroup.Connect.Success", json!({}));
+        company
     }
 
     fn tell(&self, event: &Event) {
@@ -146,6 +155,40 @@ fn company(event: &Event, wanted: Presence) -> Option<Company> {
         Event::ServerConnect { .. } if wanted == Presence::Known => Some(Company::Others),
         _ => None,
     }
+}
+
+/// Refuses to look for a group where nobody is named.
+fn check_ways(spec: &Groupspec, reach: &Reach) -> Result<(), Failure> {
+    let has_none = reach.no_server || reach.server.is_empty() && spec.servers().is_empty();
+    if !has_none || !spec.bootstrap_peers().is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::new(Code::Usage, "there is no way into the group");
+    Err(match reach.no_server {
+        true => failure
+            .tried("the groupspec names no member, and --no-server leaves the servers out")
+            .hint("leave --no-server out, or make a groupspec with --bootstrap PEER@ADDR"),
+        false => failure
+            .tried("the groupspec names no server and no member")
+            .hint("name a server: --server HOST:PORT"),
+    })
+}
+
+fn builder(reach: &Reach, part: Part, multicast: MulticastConfig) -> Result<Builder, Failure> {
+    let mut builder = Connection::builder().listen(reach.listen).multicast(multicast);
+    if let Some(path) = &reach.identity {
+        builder = builder.identity(identity::load(path)?);
+    }
+    if reach.no_server {
+        builder = builder.without_servers();
+    }
+    builder = match part {
+        Part::Relays => builder,
+        Part::DownloadOnly => builder.download_only(),
+        Part::Metered => builder.metered(),
+    };
+    let builder = reach.server.iter().fold(builder, |builder, server| builder.server(server));
+    Ok(reach.max_upload.into_iter().fold(builder, Builder::max_upload))
 }
 
 fn unreachable(title: &str, patience: Duration, ways: &[Way]) -> Failure {

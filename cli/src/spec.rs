@@ -31,5 +31,10 @@ fn refused(error: ParseError) -> Failure {
 
 /// What a group is called in messages: its name, or the beginning of its id.
 pub(crate) fn title(spec: &Groupspec) -> String {
-    spec.name().map_or_else(|| spec.group_id().to_string()[..8].to_owned(), |name| format!("\"{name}\""))
+    spec.name().map_or_else(|| name(spec), |name| format!("\"{name}\""))
+}
+
+/// The same without quotes, for programs.
+pub(crate) fn name(spec: &Groupspec) -> String {
+    spec.name().map_or_else(|| spec.group_id().to_string()[..8].to_owned(), str::to_owned)
 }

@@ -16,7 +16,7 @@ use crate::args::Args;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    log::start(args.log_filter());
+    log::start(args.log_filter(), log::Format::Text);
     let console = Console::new(args.verbosity());
     match run(&args, console) {
         Ok(()) => ExitCode::SUCCESS,

@@ -68,6 +68,12 @@ impl Failure {
         self
     }
 
+    /// The parts, for programs.
+    pub fn fields(&self) -> serde_json::Value {
+        let Self { code, what, tried, hint } = self;
+        serde_json::json!({ "exit_code": *code as u8, "what": what, "tried": tried, "hint": hint })
+    }
+
     /// A write to `target` that did not work; a reader who has gone is no failure.
     pub fn of_write(target: &str, error: &io::Error) -> Stop {
         if error.kind() == io::ErrorKind::BrokenPipe {

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::place::Place;
 
@@ -12,6 +12,13 @@ pub(crate) struct Reach {
     /// A rendezvous server, besides those in the groupspec; repeatable
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) server: Vec<String>,
+    /// Use no server, whatever the groupspec names
+    #[arg(long, conflicts_with = "server")]
+    pub(crate) no_server: bool,
+    /// The file with this member's key; made if it is missing, and nobody else may read it. Without it each run is a
+    /// new member
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
     /// The UDP address to use
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:0")]
     pub(crate) listen: SocketAddr,
@@ -52,9 +59,23 @@ pub(crate) struct Publish {
     /// Most neighbors to push one slice to
     #[arg(long, value_name = "N")]
     pub(crate) push_neighbors: Option<usize>,
+    /// Events as JSON, one object on each line, on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
     /// How to get there.
     #[command(flatten)]
     pub(crate) reach: Reach,
+}
+
+/// Whether a viewer passes on what it plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Relay {
+    /// It does.
+    Yes,
+    /// It only receives.
+    No,
+    /// As its owner says, now.
+    Ask,
 }
 
 /// What to play.
@@ -67,6 +88,19 @@ pub(crate) struct Play {
     /// Where to: -, a file, udp://HOST:PORT, tcp://HOST:PORT[?listen], unix:PATH[?listen], "exec:COMMAND"
     #[arg(default_value = "-")]
     pub(crate) output: Place,
+    /// Whether to pass the stream on to other viewers. Without it: on a terminal you are asked once, and the answer is
+    /// remembered; in a pipe the stream is passed on
+    #[arg(long, value_name = "ANSWER", env = "STRATUS_RELAY")]
+    pub(crate) relay: Option<Relay>,
+    /// Only receive; the same as --relay no
+    #[arg(long, conflicts_with = "relay")]
+    pub(crate) download_only: bool,
+    /// The link is paid for by the byte: only receive, and talk less about who is there
+    #[arg(long, conflicts_with = "relay")]
+    pub(crate) metered: bool,
+    /// Events as JSON, one object on each line, on stdout; on stderr, in place of all text, if the stream goes to stdout
+    #[arg(long)]
+    pub(crate) json: bool,
     /// How to get there.
     #[command(flatten)]
     pub(crate) reach: Reach,

@@ -141,4 +141,17 @@ impl Stage {
         let arguments = ["publish", &self.publisher, "cam", input, "--listen", "127.0.0.1:0"];
         spawn(&[&arguments, options].concat())
     }
+
+    /// Publishes five bytes as `cam`, and ends when `is_seen` holds: who comes late gets them as well.
+    pub(crate) fn publish_a_word(&self, options: &[&str], is_seen: impl FnMut() -> bool) -> Finished {
+        use std::io::Write as _;
+        let arguments = ["publish", &self.publisher, "cam", "--raw", "--listen", "127.0.0.1:0"];
+        let mut publisher =
+            command(&[&arguments, options].concat()).stdin(Stdio::piped()).spawn().expect("built");
+        let mut input = publisher.stdin.take().expect("piped");
+        input.write_all(b"hello").expect("it reads");
+        until("somebody having seen the word", is_seen);
+        drop(input);
+        wait(publisher)
+    }
 }

@@ -55,7 +55,18 @@ const REASONS: [(&str, &[(&str, &str)]); 12] = [
             ("tracing", "logs"),
         ],
     ),
-    ("stratus-terminal", &[("tokio", "signals"), ("tracing-subscriber", "where logs go")]),
+    (
+        "stratus-terminal",
+        &[
+            ("anstream", "colours only where they are seen and wanted"),
+            ("anstyle", "colours"),
+            ("humantime", "the times of events"),
+            ("indicatif", "the last line of a terminal"),
+            ("serde_json", "events"),
+            ("tokio", "signals"),
+            ("tracing-subscriber", "where logs go"),
+        ],
+    ),
     (
         "stratus-server",
         &[
@@ -71,8 +82,12 @@ const REASONS: [(&str, &[(&str, &str)]); 12] = [
         "stratus-cli",
         &[
             ("bytes", "payloads"),
+            ("anstream", "whether colours are wanted"),
             ("clap", "the command line"),
             ("fast_qr", "groupspecs as pictures"),
+            ("clap_complete", "what shells complete"),
+            ("clap_mangen", "manual pages"),
+            ("etcetera", "where an answer is remembered"),
             ("getrandom", "tags and keys of new groups"),
             ("humantime", "durations as people write them"),
             ("mpeg2ts", "PAT and PMT"),

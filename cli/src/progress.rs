@@ -145,8 +145,8 @@ impl Figures {
         let window = self.window_seconds();
         let (repairs, own) = (self.repairs(), self.own_part());
         format!(
-            "{members} members, {neighbors} neighbors, {rate} Mbit/s, window {window:.1} s, up {upload} Mbit/s, \
-             {repairs} repairs, {own}"
+            "members {members}, neighbors {neighbors}, {rate} Mbit/s, window {window:.1} s, up {upload} Mbit/s, \
+             repairs {repairs}, {own}"
         )
     }
 
@@ -157,11 +157,11 @@ impl Figures {
                 format!("sent {:.2} times, {lost_packets} packets missing in the input", self.copies())
             }
             (End::Viewer, Work { dropped_messages: 0, .. }) => {
-                format!("{} missing", self.counters.fragments_given_up)
+                format!("missing {}", self.counters.fragments_given_up)
             }
             (End::Viewer, Work { dropped_messages, .. }) => {
                 let missing = self.counters.fragments_given_up;
-                format!("{missing} missing, {dropped_messages} messages dropped by a slow output")
+                format!("missing {missing}, {dropped_messages} messages dropped by a slow output")
             }
         }
     }
@@ -222,14 +222,14 @@ mod tests {
         now.rate(&before, Duration::from_secs(2));
         assert_eq!(
             now.line(),
-            "12 members, 5 neighbors, 4.0 Mbit/s, window 4.0 s, up 2.0 Mbit/s, 7 repairs, 0 missing"
+            "members 12, neighbors 5, 4.0 Mbit/s, window 4.0 s, up 2.0 Mbit/s, repairs 7, missing 0"
         );
     }
 
     #[test]
     fn a_publisher_sees_how_often_it_sends_and_what_it_never_got() {
         let mut figures = figures(End::Publisher, 2_000_000);
-        assert!(figures.line().ends_with("window 0.0 s, up 0.0 Mbit/s, 0 repairs, sent 1.50 times"));
+        assert!(figures.line().ends_with("window 0.0 s, up 0.0 Mbit/s, repairs 0, sent 1.50 times"));
         figures.work.lost_packets = 9;
         assert!(figures.line().ends_with(", sent 1.50 times, 9 packets missing in the input"));
         assert_eq!(figures.fields()["input_lost_packets"], 9);
@@ -239,6 +239,6 @@ mod tests {
     fn a_slow_output_is_seen() {
         let mut figures = figures(End::Viewer, 0);
         figures.work.dropped_messages = 30;
-        assert!(figures.line().ends_with("0 missing, 30 messages dropped by a slow output"));
+        assert!(figures.line().ends_with("missing 0, 30 messages dropped by a slow output"));
     }
 }

@@ -126,3 +126,40 @@ fn nobody_reading_the_events_does_not_end_the_stream() {
     assert_eq!(wait(viewer).code, Some(0));
     assert_eq!(std::fs::read(kept).expect("written"), b"hello");
 }
+
+#[test]
+fn who_only_receives_gets_everything_and_sends_nothing() {
+    let (stage, folder) = (Stage::new(), tempfile::tempdir().expect("a folder"));
+    let source = folder.path().join("source.ts");
+    let four_seconds = CLIP.len() / 188 * 4 / 30 * 188;
+    std::fs::write(&source, &CLIP[..four_seconds]).expect("writable");
+    let play = |name: &str, option: &[&str]| {
+        let kept = folder.path().join(name).display().to_string();
+        let arguments = ["play", &stage.viewer, "cam", &kept, "--json", "--listen", "127.0.0.1:0"];
+        common::spawn(&[&arguments, option].concat())
+    };
+    let viewers = [
+        play("download-only", &["--download-only"]),
+        play("metered", &["--metered"]),
+        play("relay-no", &["--relay", "no"]),
+        play("relays", &[]),
+    ];
+    // The publisher cannot feed all four; somebody lives on what the one that relays passes on.
+    let publisher = stage.publish(&source.display().to_string(), &["--realtime", "--max-upload", "150k"]);
+    let publisher = wait(publisher);
+    assert_eq!(publisher.code, Some(0), "{}", publisher.stderr);
+    let finished = viewers.map(wait);
+    let sent: Vec<u64> = finished
+        .iter()
+        .map(|viewer| {
+            assert_eq!(viewer.code, Some(0), "{}", viewer.stderr);
+            let events = events(&viewer.stdout);
+            let summary = summary(&events);
+            assert_eq!(summary["missing_fragments"], 0, "{summary}");
+            assert!(summary["bytes"].as_u64() > Some(four_seconds as u64 / 2), "{summary}");
+            summary["sent_bytes"].as_u64().expect("a number")
+        })
+        .collect();
+    assert_eq!(sent[..3], [0, 0, 0]);
+    assert!(sent[3] > 0, "somebody must relay: {sent:?}");
+}

@@ -142,10 +142,10 @@ fn a_terminal_shows_how_the_stream_goes_and_a_pipe_does_not() {
     screen.until("waiting for stream");
     let publisher = stage.publish(&source, &["--realtime"]);
     screen.until(" Mbit/s, window ");
-    screen.until("2 members, 1 neighbors, ");
+    screen.until("members 2, neighbors 1, ");
     let publisher = wait(publisher);
     assert_eq!(publisher.code, Some(0), "{}", publisher.stderr);
-    assert!(!publisher.stderr.contains("neighbors,"), "no line in a pipe: {}", publisher.stderr);
+    assert!(!publisher.stderr.contains("neighbors "), "no line in a pipe: {}", publisher.stderr);
     let (code, shown) = screen.end();
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.trim_end().ends_with("nothing missing"), "the line is gone in the end: {shown:?}");

@@ -15,9 +15,11 @@ use crate::place::Place;
 use crate::record::{Record, Stream};
 
 mod live;
+mod reach;
 mod words;
 
-pub(crate) use live::{Play, Publish, Reach, Relay};
+pub(crate) use live::{Play, Publish, Relay};
+pub(crate) use reach::Reach;
 pub(crate) use words::{Color, LogFormat};
 
 /// Live streams that viewers pass on to each other.

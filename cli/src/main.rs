@@ -14,6 +14,7 @@ mod place;
 mod play;
 mod progress;
 mod publish;
+mod report;
 mod session;
 mod sink;
 mod source;

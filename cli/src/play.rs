@@ -13,6 +13,7 @@ use crate::consent;
 use crate::console::Console;
 use crate::events;
 use crate::progress::{self, End, Figures, Work};
+use crate::report::Role;
 use crate::session::{Presence, Session};
 use crate::signals::Signals;
 use crate::sink::{self, Sink, Unit};
@@ -34,6 +35,7 @@ pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     let mut signal = pin!(Signals::listen()?.first());
     let (session, entrance) =
         Session::open(&spec, &options.reach, part, MulticastConfig::default(), console).await?;
+    let admin = session.admin(&options.reach, Role::Play, &options.spec, &options.stream, console).await?;
     let playing = session.group().play(&options.stream, Options::default());
     let mut playback = playing.await.map_err(|error| of_play(&options.stream, &error))?;
     console.note(format_args!("waiting for stream \"{}\"", options.stream));
@@ -70,6 +72,7 @@ pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
             _ = &mut signal => {}
         }
     }
+    drop(admin);
     session.close().await;
     result
 }

@@ -17,6 +17,7 @@ use crate::feed::{Feeder, Totals};
 use crate::password::{self, Given};
 use crate::place::{Place, Program};
 use crate::progress::{self, End, Figures, Work};
+use crate::report::Role;
 use crate::session::{Company, Entrance, Presence, Session};
 use crate::signals::Signals;
 use crate::source::{self, Format, Source};
@@ -43,8 +44,9 @@ pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop>
     let mut feeder = Feeder::new(source::read(input, format(options)), None, console);
     let (session, entrance) =
         Session::open(&spec, &options.reach, Part::Relays, multicast_config(options), console).await?;
+    let admin = session.admin(&options.reach, Role::Publish, &options.spec, &options.stream, console).await?;
     let result = stream(options, &session, entrance, &mut feeder, signal.as_mut(), console).await;
-    drop(socket_file);
+    drop((socket_file, admin));
     let result = put_away(program, result).await;
     session.close().await;
     match result {
@@ -114,7 +116,8 @@ async fn feed(
     feeder: &mut Feeder,
     publication: &mut Publication,
 ) -> Result<(), Failure> {
-    if company == Company::Others {
+    // Some may have come since, to one that knew nobody.
+    if company == Company::Others || group.neighbor_count() > 0 {
         announced(group).await;
     }
     feeder.run(publication).await

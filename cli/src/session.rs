@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use stratus::{Builder, Connection, Event, Events, Group, MulticastConfig, StartError, Way};
+use stratus_admin::Admin;
 use stratus_groupspec::Groupspec;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -12,6 +13,7 @@ use crate::consent::Part;
 use crate::console::Console;
 use crate::events::{self, forward};
 use crate::identity;
+use crate::report::{Role, Watched};
 use crate::spec;
 use crate::stop::{Code, Failure};
 
@@ -33,7 +35,7 @@ impl Session {
         multicast: MulticastConfig,
         console: Console,
     ) -> Result<(Self, Entrance), Failure> {
-        check_ways(spec, reach)?;
+        let is_founder = !has_way(spec, reach)?;
         let connection = builder(reach, part, multicast)?.start().await.map_err(|error| of_start(&error))?;
         let group = connection
             .join(spec)
@@ -46,8 +48,36 @@ impl Session {
         if console.has_events() {
             tokio::spawn(forward(group.events(), console));
         }
-        let entrance = Entrance { group: group.clone(), events, title, patience: reach.timeout, console };
+        let here = connection.addresses().first().map(|address| format!("{}@{address}", connection.peer()));
+        if let Some(here) = &here {
+            console.detail(format_args!("others can come by --bootstrap {here}"));
+        }
+        let founder = here.filter(|_| is_founder);
+        let patience = reach.patience();
+        let entrance = Entrance { group: group.clone(), events, title, patience, founder, console };
         Ok((Self { connection, group }, entrance))
+    }
+
+    /// Opens the operator's listener, if one is wanted. It ends with what is given back.
+    pub(crate) async fn admin(
+        &self,
+        reach: &Reach,
+        role: Role,
+        spec: &str,
+        stream: &str,
+        console: Console,
+    ) -> Result<Option<Admin>, Failure> {
+        let Some(config) = reach.admin() else { return Ok(None) };
+        let watched = Watched {
+            connection: self.connection.clone(),
+            group: self.group.clone(),
+            alias: reach.alias(spec),
+            role,
+            stream: stream.to_owned(),
+        };
+        let admin = Admin::start(config, watched.asks()).await.map_err(|error| Failure::from(&error))?;
+        console.note(format_args!("admin listener on http: {}", admin.local_addr()));
+        Ok(Some(admin))
     }
 
     /// The group.
@@ -86,12 +116,18 @@ pub(crate) struct Entrance {
     events: Events,
     title: String,
     patience: Duration,
+    /// Where others find this member, if it knows neither a server nor a member and waits for them to come.
+    founder: Option<String>,
     console: Console,
 }
 
 impl Entrance {
     /// Waits until the group is entered in the sense of `wanted`, and says how that goes.
     pub(crate) async fn entered(mut self, wanted: Presence) -> Result<Company, Failure> {
+        if let Some(here) = &self.founder {
+            self.console.note(format_args!("waiting for others: they come by --bootstrap {here}"));
+            return Ok(Company::Alone);
+        }
         let deadline = Instant::now() + self.patience;
         loop {
             if self.group.neighbor_count() > 0 {
@@ -157,25 +193,21 @@ fn company(event: &Event, wanted: Presence) -> Option<Company> {
     }
 }
 
-/// Refuses to look for a group where nobody is named.
-fn check_ways(spec: &Groupspec, reach: &Reach) -> Result<(), Failure> {
-    let has_none = reach.no_server || reach.server.is_empty() && spec.servers().is_empty();
-    if !has_none || !spec.bootstrap_peers().is_empty() {
-        return Ok(());
+/// Whether somebody is named through whom the group can be entered; an error if that was forgotten.
+fn has_way(spec: &Groupspec, reach: &Reach) -> Result<bool, Failure> {
+    let names_server = !reach.server.is_empty() || !spec.servers().is_empty();
+    let names_member = !reach.bootstrap.is_empty() || !spec.bootstrap_peers().is_empty();
+    let has_way = names_member || names_server && !reach.no_server;
+    if has_way || reach.no_server {
+        return Ok(has_way);
     }
-    let failure = Failure::new(Code::Usage, "there is no way into the group");
-    Err(match reach.no_server {
-        true => failure
-            .tried("the groupspec names no member, and --no-server leaves the servers out")
-            .hint("leave --no-server out, or make a groupspec with --bootstrap PEER@ADDR"),
-        false => failure
-            .tried("the groupspec names no server and no member")
-            .hint("name a server: --server HOST:PORT"),
-    })
+    Err(Failure::new(Code::Usage, "there is no way into the group")
+        .tried("the groupspec names no server and no member")
+        .hint("name a server (--server HOST:PORT) or a member (--bootstrap PEER@ADDR); --no-server waits for others"))
 }
 
 fn builder(reach: &Reach, part: Part, multicast: MulticastConfig) -> Result<Builder, Failure> {
-    let mut builder = Connection::builder().listen(reach.listen).multicast(multicast);
+    let mut builder = Connection::builder().listen(reach.listen()).multicast(multicast);
     if let Some(path) = &reach.identity {
         builder = builder.identity(identity::load(path)?);
     }
@@ -188,6 +220,11 @@ fn builder(reach: &Reach, part: Part, multicast: MulticastConfig) -> Result<Buil
         Part::Metered => builder.metered(),
     };
     let builder = reach.server.iter().fold(builder, |builder, server| builder.server(server));
+    let builder = reach
+        .bootstrap
+        .iter()
+        .fold(builder, |builder, (peer, address)| builder.bootstrap_peer(*peer, *address));
+    let builder = reach.member_cache().into_iter().fold(builder, Builder::member_cache);
     Ok(reach.max_upload.into_iter().fold(builder, Builder::max_upload))
 }
 

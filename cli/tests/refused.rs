@@ -45,7 +45,13 @@ fn without_a_server_or_a_member_there_is_no_way_in() {
     let made = stratus(&["group", "new", "alone", "--unique"]);
     let refused = stratus(&["play", made.lines()[1], "cam"]);
     assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("hint: name a server: --server HOST:PORT\n"), "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains("hint: name a server (--server HOST:PORT) or a member (--bootstrap PEER@ADDR)"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]

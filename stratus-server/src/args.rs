@@ -1,8 +1,12 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use clap::{ArgAction, Parser};
+use stratus_admin::{AdminConfig, AdminListen};
 use stratus_server::{Limits, ServerConfig};
 use stratus_terminal::console::Verbosity;
+
+/// Where the operator's listener is unless told otherwise.
+const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_935);
 
 /// Brings the members of groups together. It sees which peers are in which group, by ids that say nothing of
 /// the group's name or secret, and none of what they send each other.
@@ -12,6 +16,12 @@ pub(crate) struct Args {
     /// UDP address to listen on; ":PORT" is that port of every IPv4 address.
     #[arg(long, env = "STRATUS_SERVER__LISTEN", default_value = ":1935", value_parser = listen_address)]
     listen: SocketAddr,
+    /// TCP address for /livez, /readyz, /metrics and /status, or "off" [default: 127.0.0.1:9935]
+    #[arg(long, value_name = "ADDR", env = "STRATUS_ADMIN__LISTEN")]
+    admin: Option<AdminListen>,
+    /// Let other machines reach the admin listener as well.
+    #[arg(long)]
+    admin_remote: bool,
     /// Most connections at once.
     #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
     max_connections: usize,
@@ -47,6 +57,17 @@ impl Args {
             ..Limits::default()
         };
         ServerConfig { limits, ..ServerConfig::listen_on(self.listen) }
+    }
+
+    /// Where the operator's listener is to be, if anywhere.
+    pub(crate) fn admin_config(&self) -> Option<AdminConfig> {
+        let listen = self.admin.unwrap_or(AdminListen(Some(DEFAULT_ADMIN)));
+        listen.0.map(|listen| AdminConfig { listen, allow_remote: self.admin_remote })
+    }
+
+    /// Whether somebody asked for that address.
+    pub(crate) fn has_chosen_admin(&self) -> bool {
+        self.admin.is_some()
     }
 
     /// How much is to be said.

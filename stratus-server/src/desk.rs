@@ -19,6 +19,8 @@ pub(crate) struct Desk {
     /// Connections that the registry has done with and the transport has not.
     closing: BTreeSet<u64>,
     stats: watch::Sender<Stats>,
+    /// Whoever asks whether the desk still turns.
+    asks: mpsc::Receiver<oneshot::Sender<Stats>>,
     report_every: Duration,
     reported: Stats,
 }
@@ -29,6 +31,7 @@ enum Turn {
     Service(ServiceEvent),
     Due,
     Report,
+    Ask(oneshot::Sender<Stats>),
 }
 
 impl Desk {
@@ -37,6 +40,7 @@ impl Desk {
         registry: Registry,
         rng: Rng,
         stats: watch::Sender<Stats>,
+        asks: mpsc::Receiver<oneshot::Sender<Stats>>,
         report_every: Duration,
     ) -> Self {
         let (began, reported) = (Instant::now(), Stats::default());
@@ -49,6 +53,7 @@ impl Desk {
             began,
             closing: BTreeSet::new(),
             stats,
+            asks,
             report_every,
             reported,
         }
@@ -64,12 +69,15 @@ impl Desk {
                 _ = &mut stop => Turn::Stop,
                 () = until(self.began, due) => Turn::Due,
                 () = sleep_until(report_at) => Turn::Report,
+                Some(ask) = self.asks.recv() => Turn::Ask(ask),
                 event = self.events.recv() => event.map_or(Turn::Stop, Turn::Service),
             };
             match turn {
                 Turn::Stop => break,
                 Turn::Service(event) => self.take(event),
                 Turn::Due => self.wake(),
+                // Whoever asked may be gone.
+                Turn::Ask(reply) => drop(reply.send(self.registry.stats())),
                 Turn::Report => {
                     report_at += self.report_every;
                     self.report();

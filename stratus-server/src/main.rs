@@ -1,10 +1,12 @@
 //! The `stratus-server` command: a rendezvous server in the foreground until SIGTERM or SIGINT.
 
 mod args;
+mod report;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use stratus_admin::Admin;
 use stratus_server::{Server, StartError};
 use stratus_terminal::console::Console;
 use stratus_terminal::log;
@@ -41,16 +43,35 @@ async fn serve(args: &Args, console: Console) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let mut server = Server::start(args.server_config()).await.map_err(|error| of_start(&error))?;
     console.note(format_args!("listening on udp: {}", server.local_addr()));
+    let admin = open_admin(args, &server, console).await?;
     let ended_by_itself = tokio::select! {
         _ = signals.next() => false,
         () = server.ended() => true,
     };
+    drop(admin);
     // A second signal does not wait for goodbyes.
     tokio::select! {
         () = server.shutdown() => {}
         _ = signals.next() => {}
     }
     if ended_by_itself { Err(of_ended()) } else { Ok(()) }
+}
+
+/// The operator's listener, if one is wanted. A usual place that is taken, as by another server on this machine, is no
+/// reason not to serve; one that was asked for is.
+async fn open_admin(args: &Args, server: &Server, console: Console) -> Result<Option<Admin>, Failure> {
+    let Some(config) = args.admin_config() else { return Ok(None) };
+    match Admin::start(config, report::asks(server.watch())).await {
+        Ok(admin) => {
+            console.note(format_args!("admin listener on http: {}", admin.local_addr()));
+            Ok(Some(admin))
+        }
+        Err(error) if args.has_chosen_admin() => Err(Failure::from(&error)),
+        Err(error) => {
+            console.note(format_args!("no admin listener: {error}"));
+            Ok(None)
+        }
+    }
 }
 
 /// Why the server did not start.

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use stratus_core::{Identity, PeerId, Rng};
 use stratus_overlay::rendezvous::{Registry, Stats};
-use stratus_transport::{BindError, Config, Endpoint};
-use tokio::sync::{oneshot, watch};
+use stratus_transport::{BindError, Buffers, Config, Endpoint, EndpointCounters, HandshakeCounters};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -33,6 +33,7 @@ pub struct Server {
     local_addr: SocketAddr,
     peer_id: PeerId,
     stats: watch::Receiver<Stats>,
+    asks: mpsc::Sender<oneshot::Sender<Stats>>,
     stop: oneshot::Sender<()>,
     desk: JoinHandle<()>,
     endpoint: Endpoint,
@@ -52,16 +53,19 @@ impl Server {
         let local_addr = endpoint.local_addr();
         let (stats_sender, stats) = watch::channel(Stats::default());
         let (stop, stopped) = oneshot::channel();
+        // A few probes and scrapes; more than these wait.
+        let (asks, asked) = mpsc::channel(16);
         let desk = Desk::new(
             endpoint.clone(),
             Registry::new(config.limits),
             Rng::from_entropy(entropy()?),
             stats_sender,
+            asked,
             config.report_every,
         );
         let desk = tokio::spawn(desk.run(stopped));
         tracing::info!(listen = %local_addr, peer = %peer_id, "serving");
-        Ok(Self { local_addr, peer_id, stats, stop, desk, endpoint, stop_timeout: config.stop_timeout })
+        Ok(Self { local_addr, peer_id, stats, asks, stop, desk, endpoint, stop_timeout: config.stop_timeout })
     }
 
     /// Where it listens; the port is the real one if port 0 was asked for.
@@ -77,6 +81,11 @@ impl Server {
     /// What it holds and what it has done.
     pub fn stats(&self) -> Stats {
         *self.stats.borrow()
+    }
+
+    /// Answers for the server's health from elsewhere, for as long as it runs.
+    pub fn watch(&self) -> Watch {
+        Watch { asks: self.asks.clone(), endpoint: self.endpoint.clone() }
     }
 
     /// Waits until the server ends by itself, which it does only if its socket does.
@@ -104,6 +113,42 @@ impl Server {
             Err(_) => tracing::warn!(listen = %local_addr, "stopped without waiting for the last clients"),
         }
         abort.abort();
+    }
+}
+
+/// Looks at a running server. It keeps the socket open, so drop it before [`Server::shutdown`].
+#[derive(Clone, Debug)]
+pub struct Watch {
+    asks: mpsc::Sender<oneshot::Sender<Stats>>,
+    endpoint: Endpoint,
+}
+
+impl Watch {
+    /// What the server holds and has done, from its own loop; `None` if that has ended.
+    pub async fn stats(&self) -> Option<Stats> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(reply).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// What went over the socket.
+    pub fn counters(&self) -> EndpointCounters {
+        self.endpoint.counters()
+    }
+
+    /// How handshakes went.
+    pub fn handshakes(&self) -> HandshakeCounters {
+        self.endpoint.handshakes()
+    }
+
+    /// The kernel's buffers.
+    pub fn buffers(&self) -> Buffers {
+        self.endpoint.buffers()
+    }
+
+    /// Where the server listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.endpoint.local_addr()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::error::{JoinError, StartError};
 use crate::group::{Group, Inner};
 use crate::host::{Entry, Host, Parts, Start};
+use crate::info::ConnectionInfo;
 use crate::rendezvous::Server;
 use crate::request::Request;
 use crate::{addresses, entropy, event, request};
@@ -71,6 +72,16 @@ impl Connection {
     /// Where this member may be met, as far as this machine knows: what [`Builder::bootstrap_peer`] of others wants.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         addresses::local(self.local_addr())
+    }
+
+    /// What went over the socket, whatever group it was for.
+    pub fn info(&self) -> ConnectionInfo {
+        let endpoint = &self.shared.endpoint;
+        ConnectionInfo {
+            counters: endpoint.counters(),
+            handshakes: endpoint.handshakes(),
+            buffers: endpoint.buffers(),
+        }
     }
 
     /// Enters a group and begins to look for its members; [`Group::joined`] waits for the first.

@@ -1,5 +1,6 @@
 //! The task that owns one node: waits for one thing, drives, applies, arms.
 
+mod delays;
 mod encoder;
 mod entry;
 mod keeping;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{CachingVerify, Cx, Machine, PeerId, Rng, Time, Wire, drive};
+use stratus_core::{CachingVerify, Cx, Histogram, Machine, PeerId, Rng, Time, Wire, drive};
 use stratus_multicast as multicast;
 use stratus_node::{Command, Input, Message, Node, Output};
 use stratus_overlay as overlay;
@@ -36,6 +37,18 @@ const ARRIVALS: usize = 256;
 const REQUESTS: usize = 64;
 /// With nothing due, the task still looks up this often.
 const LONG: Duration = Duration::from_secs(3_600);
+
+/// From the same house to a satellite.
+const ROUND_TRIPS: [Duration; 8] = [
+    Duration::from_millis(1),
+    Duration::from_millis(5),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_millis(1_000),
+];
 
 /// What a host is made of.
 pub(crate) struct Parts {
@@ -73,6 +86,8 @@ pub(crate) struct Host {
     undecodable: u64,
     overlay_sent_bytes: u64,
     overlay_received_bytes: u64,
+    joined_after: Option<Duration>,
+    round_trips: Histogram,
     is_leaving: bool,
 }
 
@@ -108,6 +123,8 @@ impl Host {
             undecodable: 0,
             overlay_sent_bytes: 0,
             overlay_received_bytes: 0,
+            joined_after: None,
+            round_trips: Histogram::new(&ROUND_TRIPS),
             is_leaving: false,
         }
     }
@@ -196,6 +213,7 @@ impl Host {
             }
             LinkEvent::Up { peer, link } => {
                 let address = link.remote_address();
+                self.round_trips.observe(link.rtt());
                 self.links.insert(peer, link);
                 self.entry.linked(&peer);
                 self.keeping.linked(peer);
@@ -367,6 +385,9 @@ impl Host {
 
     fn count_neighbors(&mut self) {
         let count = self.node.overlay().neighbor_count();
+        if count > 0 {
+            self.joined_after.get_or_insert_with(|| self.began.elapsed());
+        }
         self.neighbors.send_replace(count);
         self.entry.note_neighbors(count, &mut self.rng);
     }
@@ -403,6 +424,9 @@ impl Host {
             estimated_member_count: overlay.estimated_member_count(),
             neighbors: overlay.neighbors(),
             streams: self.node.multicast().streams().collect(),
+            joined_after: self.joined_after,
+            round_trips: self.round_trips.clone(),
+            delays: self.streams.delays(),
             overlay: overlay.stats(),
             overlay_sent_bytes: self.overlay_sent_bytes,
             overlay_received_bytes: self.overlay_received_bytes,

@@ -1,7 +1,9 @@
-use stratus_core::{GroupAddress, GroupId, PeerId, RingArc};
+use std::time::Duration;
+
+use stratus_core::{GroupAddress, GroupId, Histogram, PeerId, RingArc};
 use stratus_multicast::{StreamId, StreamInfo};
 use stratus_overlay::Neighbor;
-use stratus_transport::Drops;
+use stratus_transport::{Buffers, Drops, EndpointCounters, HandshakeCounters};
 
 /// How a group looks from here, at one moment.
 #[derive(Clone, PartialEq, Debug)]
@@ -20,6 +22,13 @@ pub struct GroupInfo {
     pub neighbors: Vec<Neighbor>,
     /// The streams that we know, with the counters of `NetStreamMulticastInfo`.
     pub streams: Vec<(StreamId, StreamInfo)>,
+    /// How long it took from entering the group to the first neighbor; `None` while there was none.
+    pub joined_after: Option<Duration>,
+    /// The round trip of each link when it came up.
+    pub round_trips: Histogram,
+    /// For each stream that is played, how much later than the quickest of the last minutes each message came. What all
+    /// of them need is not in it: the clocks of publisher and viewer are not compared.
+    pub delays: Vec<(String, Histogram)>,
     /// What the overlay counted.
     pub overlay: stratus_overlay::Stats,
     /// Bytes of the overlay's messages sent.
@@ -28,6 +37,17 @@ pub struct GroupInfo {
     pub overlay_received_bytes: u64,
     /// What went over the sockets.
     pub wire: WireInfo,
+}
+
+/// How one connection stands, all its groups together: what metrics want.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ConnectionInfo {
+    /// Bytes, packets and connections.
+    pub counters: EndpointCounters,
+    /// How handshakes went.
+    pub handshakes: HandshakeCounters,
+    /// The kernel's buffers.
+    pub buffers: Buffers,
 }
 
 /// Bytes and drops of a whole connection, all its groups together.

@@ -50,20 +50,22 @@ pub use error::{
 };
 pub use event::{Event, Events};
 pub use group::Group;
-pub use info::{GroupInfo, WireInfo};
+pub use info::{ConnectionInfo, GroupInfo, WireInfo};
 pub use password::{NoEntropy, random_salt, stretch};
 pub use playback::{Play, Playback, Played};
 pub use publication::{Outgoing, Publication, Publish};
-pub use stratus_core::{GroupAddress, GroupId, Identity, PeerId, RingArc};
+pub use stratus_core::{GroupAddress, GroupId, Histogram, Identity, PeerId, RingArc};
 pub use stratus_groupspec::{self as groupspec, GroupSpecifier, Groupspec, Password};
 pub use stratus_multicast::{
-    Config as MulticastConfig, Kind, MulticastInfo, Parameters, Piece, PieceFlags, StreamId, StreamInfo,
-    StreamMessage,
+    Config as MulticastConfig, Kind, MulticastInfo, Parameters, Path as MulticastPath, Piece, PieceFlags,
+    StreamId, StreamInfo, StreamMessage,
 };
-pub use stratus_overlay::{Config as OverlayConfig, Neighbor};
+pub use stratus_overlay::{Config as OverlayConfig, Neighbor, Reason};
 #[cfg(any(test, feature = "testing"))]
 pub use stratus_transport::testing::Conditions;
-pub use stratus_transport::{BindError, Config as TransportConfig, Drops};
+pub use stratus_transport::{
+    BindError, Buffers, Config as TransportConfig, Drops, EndpointCounters, HandshakeCounters,
+};
 pub use ways::Way;
 
 /// 32 random bytes from the operating system.

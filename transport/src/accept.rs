@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::connection::{CloseCode, lock};
+use crate::handshakes::count;
 use crate::shared::Shared;
 use crate::tls::{PEER_ALPN, SERVICE_ALPN, alpn_of, peer_of};
 use crate::{conversation, service};
@@ -94,15 +95,24 @@ pub(crate) async fn accept_all(
                 tokio::spawn(shake_hands(shared, incoming, place));
             }
             // It fails only for an address that is validated already.
-            Welcome::Retry => drop(incoming.retry()),
-            Welcome::Ignore => incoming.ignore(),
+            Welcome::Retry => {
+                count(&shared.handshakes.retried);
+                drop(incoming.retry());
+            }
+            Welcome::Ignore => {
+                count(&shared.handshakes.ignored);
+                incoming.ignore();
+            }
         }
     }
 }
 
 async fn shake_hands(shared: Arc<Shared>, incoming: Incoming, place: Place) {
     let Ok(connecting) = incoming.accept() else { return };
-    let Ok(Ok(quic)) = timeout(HANDSHAKE_TIMEOUT, connecting).await else { return };
+    let Ok(Ok(quic)) = timeout(HANDSHAKE_TIMEOUT, connecting).await else {
+        return count(&shared.handshakes.failed);
+    };
+    count(&shared.handshakes.succeeded);
     drop(place);
     let (Some(peer), Some(alpn)) = (peer_of(&quic), alpn_of(&quic)) else {
         return quic.close(CloseCode::Violation.into(), b"");

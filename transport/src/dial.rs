@@ -90,7 +90,10 @@ async fn attempt(
     address: SocketAddr,
 ) -> Result<quinn::Connection, DialError> {
     let connecting = shared.connect(address, PEER_ALPN, Some(peer))?;
-    match timeout(shared.config.attempt_timeout, connecting).await {
+    let began = Instant::now();
+    let result = timeout(shared.config.attempt_timeout, connecting).await;
+    shared.handshakes.ended(matches!(result, Ok(Ok(_))).then(|| began.elapsed()));
+    match result {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(DialError::of_connection(&error)),
         Err(_) => Err(DialError::TimedOut),

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::connection::{CloseCode, lock};
 use crate::error::{BindError, DialError, JoinError};
 use crate::group::{GroupPort, GroupState};
+use crate::handshakes::{HandshakeCounters, Handshakes};
 use crate::meter::{MeteredSocket, sustained};
 use crate::peers::Peers;
 use crate::service::{Consultation, Service, ServiceEvent};
@@ -52,8 +53,38 @@ pub struct EndpointCounters {
     pub connections: usize,
     /// Datagrams of groups that were not proven on their connection.
     pub unknown_datagrams: u64,
+    /// Peers that are being dialled.
+    pub dialing: usize,
+    /// Packets on peer connections that the QUIC library holds for lost.
+    pub lost_packets: u64,
+    /// Bytes of messages sent to rendezvous services.
+    pub asked_bytes: u64,
+    /// Bytes of messages received from rendezvous services.
+    pub told_bytes: u64,
     /// Clients of the rendezvous service.
     pub service_clients: usize,
+}
+
+/// The kernel's buffers of the one UDP socket, in bytes as the system counts them.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Buffers {
+    /// What was asked for, each direction.
+    pub asked: u64,
+    /// What may wait to be received.
+    pub receive: u64,
+    /// What may wait to be sent.
+    pub send: u64,
+}
+
+/// What an endpoint is made of once its socket is open.
+struct Bound {
+    config: Config,
+    me: PeerId,
+    tls: Tls,
+    transport: Arc<quinn::TransportConfig>,
+    quic: quinn::Endpoint,
+    socket: Weak<dyn AsyncUdpSocket>,
+    buffers: Buffers,
 }
 
 /// Ends the tasks of an endpoint that nobody holds any more.
@@ -99,7 +130,7 @@ impl Endpoint {
         config.validate().map_err(BindError::Config)?;
         let address = config.listen;
         let failed = |error| BindError::from_io(address, error);
-        let socket = open_socket(&config).map_err(failed)?;
+        let (socket, buffers) = open_socket(&config).map_err(failed)?;
         let mut socket = wrap(TokioRuntime.wrap_udp_socket(socket).map_err(failed)?);
         if let Some(limit) = config.max_upload {
             socket = Arc::new(MeteredSocket::new(socket, limit));
@@ -116,17 +147,11 @@ impl Endpoint {
             Arc::new(TokioRuntime),
         )
         .map_err(failed)?;
-        Ok(Self::start(config, identity.peer(), tls, transport, quic, watched))
+        Ok(Self::start(Bound { config, me: identity.peer(), tls, transport, quic, socket: watched, buffers }))
     }
 
-    fn start(
-        config: Config,
-        me: PeerId,
-        tls: Tls,
-        transport: Arc<quinn::TransportConfig>,
-        quic: quinn::Endpoint,
-        socket: Weak<dyn AsyncUdpSocket>,
-    ) -> Self {
+    fn start(bound: Bound) -> Self {
+        let Bound { config, me, tls, transport, quic, socket, buffers } = bound;
         let mut instance = [0; 8];
         getrandom::fill(&mut instance).expect("the system has random numbers");
         let budget = config.max_upload.map(|limit| Arc::new(Budget::new(sustained(limit), Instant::now())));
@@ -148,6 +173,8 @@ impl Endpoint {
             groups: Mutex::new(BTreeMap::new()),
             next_id: AtomicU64::new(0),
             ended: Ended::default(),
+            handshakes: Handshakes::default(),
+            buffers,
         });
         tokio::spawn(accept::accept_all(Arc::downgrade(&shared), quic, shutdown.subscribe()));
         let open = CloseOnDrop { shutdown, budget: serving.map(|task| task.abort_handle()), socket };
@@ -215,18 +242,35 @@ impl Endpoint {
             received_datagrams: ended.received_datagrams.load(Ordering::Relaxed),
             connections: 0,
             unknown_datagrams: ended.unknown_datagrams.load(Ordering::Relaxed),
+            dialing: 0,
+            lost_packets: ended.lost_packets.load(Ordering::Relaxed),
+            asked_bytes: ended.asked_bytes.load(Ordering::Relaxed),
+            told_bytes: ended.told_bytes.load(Ordering::Relaxed),
             service_clients: self.shared.service.count(),
         };
-        for connection in lock(&self.shared.peers).connections() {
+        let peers = lock(&self.shared.peers);
+        counters.dialing = peers.dial_count();
+        for connection in peers.connections() {
             let stats = connection.quic.stats();
             counters.sent_bytes += stats.udp_tx.bytes;
             counters.received_bytes += stats.udp_rx.bytes;
             counters.sent_datagrams += stats.udp_tx.datagrams;
             counters.received_datagrams += stats.udp_rx.datagrams;
+            counters.lost_packets += stats.path.lost_packets;
             counters.connections += 1;
             counters.unknown_datagrams += connection.unknown_datagrams();
         }
         counters
+    }
+
+    /// How handshakes went.
+    pub fn handshakes(&self) -> HandshakeCounters {
+        self.shared.handshakes.counters()
+    }
+
+    /// The kernel's buffers.
+    pub fn buffers(&self) -> Buffers {
+        self.shared.buffers
     }
 
     /// Waits until the socket is closed and its port free: soon after [`Self::close`], once every clone and every
@@ -262,7 +306,7 @@ impl Endpoint {
 }
 
 /// The socket, with the buffers that the system grants.
-fn open_socket(config: &Config) -> std::io::Result<UdpSocket> {
+fn open_socket(config: &Config) -> std::io::Result<(UdpSocket, Buffers)> {
     let socket = Socket::new(Domain::for_address(config.listen), Type::DGRAM, Some(Protocol::UDP))?;
     if config.listen.is_ipv6() {
         // Without it an IPv6 endpoint cannot dial IPv4 peers; some systems refuse.
@@ -270,16 +314,21 @@ fn open_socket(config: &Config) -> std::io::Result<UdpSocket> {
     }
     let _ = socket.set_recv_buffer_size(config.socket_buffer_bytes);
     let _ = socket.set_send_buffer_size(config.socket_buffer_bytes);
-    warn_of_small_buffers(&socket);
+    let granted = |size: std::io::Result<usize>| size.map_or(0, |size| size as u64);
+    let buffers = Buffers {
+        asked: config.socket_buffer_bytes as u64,
+        receive: granted(socket.recv_buffer_size()),
+        send: granted(socket.send_buffer_size()),
+    };
+    warn_of_small_buffers(buffers.receive);
     socket.set_nonblocking(true)?;
     socket.bind(&config.listen.into())?;
-    Ok(socket.into())
+    Ok((socket.into(), buffers))
 }
 
 /// A burst of a few milliseconds must fit, or the kernel drops what the peers have paid for.
-fn warn_of_small_buffers(socket: &Socket) {
+fn warn_of_small_buffers(granted: u64) {
     static ONCE: std::sync::Once = std::sync::Once::new();
-    let granted = socket.recv_buffer_size().unwrap_or(usize::MAX);
     if granted < 1 << 20 {
         ONCE.call_once(|| {
             tracing::warn!(granted, "the system grants small udp buffers; raise net.core.rmem_max to 4 MiB");

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -201,12 +202,16 @@ pub struct Consultation {
     reader: FrameReader,
     writer: JoinHandle<()>,
     drain: Duration,
+    shared: Weak<Shared>,
 }
 
 impl Consultation {
-    pub(crate) async fn open(shared: &Shared, server: SocketAddr) -> Result<Self, DialError> {
+    pub(crate) async fn open(shared: &Arc<Shared>, server: SocketAddr) -> Result<Self, DialError> {
         let connecting = shared.connect(server, SERVICE_ALPN, None)?;
-        let quic = match timeout(shared.config.dial_timeout, connecting).await {
+        let began = Instant::now();
+        let result = timeout(shared.config.dial_timeout, connecting).await;
+        shared.handshakes.ended(matches!(result, Ok(Ok(_))).then(|| began.elapsed()));
+        let quic = match result {
             Ok(Ok(quic)) => quic,
             Ok(Err(error)) => return Err(DialError::of_connection(&error)),
             Err(_) => return Err(DialError::TimedOut),
@@ -221,6 +226,7 @@ impl Consultation {
             reader: FrameReader::new(recv, ANSWER_BYTES),
             writer: tokio::spawn(write_frames(send, frames, shared.budget.clone(), drain)),
             drain,
+            shared: Arc::downgrade(shared),
             quic,
         })
     }
@@ -237,6 +243,9 @@ impl Consultation {
 
     /// Queues a message. Never waits.
     pub fn send(&self, bytes: Bytes) -> Result<(), SendError> {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.ended.asked_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
         self.questions.try_send(Outgoing::Frame(bytes)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => SendError::Full,
             mpsc::error::TrySendError::Closed(_) => SendError::Closed,
@@ -245,7 +254,11 @@ impl Consultation {
 
     /// The service's next message; `None` when the connection is gone. Safe to cancel.
     pub async fn recv(&mut self) -> Option<Bytes> {
-        self.reader.next().await.ok().flatten()
+        let bytes = self.reader.next().await.ok().flatten()?;
+        if let Some(shared) = self.shared.upgrade() {
+            shared.ended.told_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
+        Some(bytes)
     }
 
     /// Closes after what was sent has arrived, or a second.

@@ -12,9 +12,11 @@ use crate::config::Config;
 use crate::connection::{Connection, lock};
 use crate::conversation;
 use crate::dial;
+use crate::endpoint::Buffers;
 use crate::error::DialError;
 use crate::frame::Hello;
 use crate::group::{GroupState, LinkEvent};
+use crate::handshakes::Handshakes;
 use crate::peers::{Dialing, Peers, Verdict, Want, judge};
 use crate::service::Service;
 use crate::tls::Tls;
@@ -38,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) groups: Mutex<BTreeMap<u32, Arc<GroupState>>>,
     pub(crate) next_id: AtomicU64,
     pub(crate) ended: Ended,
+    pub(crate) handshakes: Handshakes,
+    pub(crate) buffers: Buffers,
 }
 
 /// What connections that are gone had counted.
@@ -48,6 +52,10 @@ pub(crate) struct Ended {
     pub(crate) sent_datagrams: AtomicU64,
     pub(crate) received_datagrams: AtomicU64,
     pub(crate) unknown_datagrams: AtomicU64,
+    pub(crate) lost_packets: AtomicU64,
+    /// Bytes of messages to rendezvous services and from them.
+    pub(crate) asked_bytes: AtomicU64,
+    pub(crate) told_bytes: AtomicU64,
 }
 
 /// What becomes of a connection whose hello has come.
@@ -263,6 +271,7 @@ impl Shared {
         self.ended.received_bytes.fetch_add(stats.udp_rx.bytes, Ordering::Relaxed);
         self.ended.sent_datagrams.fetch_add(stats.udp_tx.datagrams, Ordering::Relaxed);
         self.ended.received_datagrams.fetch_add(stats.udp_rx.datagrams, Ordering::Relaxed);
+        self.ended.lost_packets.fetch_add(stats.path.lost_packets, Ordering::Relaxed);
         self.ended.unknown_datagrams.fetch_add(connection.unknown_datagrams(), Ordering::Relaxed);
     }
 }

@@ -1,34 +1,10 @@
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::Reach;
 use crate::place::Place;
-
-/// How to get into a group.
-#[derive(Debug, Args)]
-pub(crate) struct Reach {
-    /// A rendezvous server, besides those in the groupspec; repeatable
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) server: Vec<String>,
-    /// Use no server, whatever the groupspec names
-    #[arg(long, conflicts_with = "server")]
-    pub(crate) no_server: bool,
-    /// The file with this member's key; made if it is missing, and nobody else may read it. Without it each run is a
-    /// new member
-    #[arg(long, value_name = "FILE")]
-    pub(crate) identity: Option<PathBuf>,
-    /// The UDP address to use
-    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:0")]
-    pub(crate) listen: SocketAddr,
-    /// Most bytes a second to upload, all streams together (20M, 500k)
-    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
-    pub(crate) max_upload: Option<u64>,
-    /// How long joining may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
-    pub(crate) timeout: Duration,
-}
 
 /// What to publish.
 #[derive(Debug, Args)]

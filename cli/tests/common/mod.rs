@@ -1,11 +1,12 @@
 //! Runs the real binary, and gives it a server to find.
 //!
 //! Each test file uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::print_stderr)]
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use stratus_server::{Server, ServerConfig};
@@ -27,7 +28,74 @@ pub(crate) struct Finished {
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stratus"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Neither what this machine's user has set, nor anything left in that user's folders.
     command
+        .env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+/// The `stratus-server` binary, built beside `stratus`. Without it the test is skipped, but not where all is tested.
+pub(crate) fn server_binary() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_BIN_EXE_stratus")).with_file_name("stratus-server");
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("STRATUS_CI").is_none(), "{} is not there", path.display());
+    eprintln!("skipped: {} is not there; cargo build -p stratus-server makes it", path.display());
+    None
+}
+
+/// A process in the background with its stderr, line by line; killed when dropped.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    lines: BufReader<ChildStderr>,
+}
+
+impl Running {
+    /// Starts it.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary was built for this test");
+        let lines = BufReader::new(child.stderr.take().expect("piped above"));
+        Self { child, lines }
+    }
+
+    /// Starts a rendezvous server, and says where it listens and where its operator's listener does.
+    pub(crate) fn server(binary: &Path) -> (Self, String, String) {
+        let mut command = Command::new(binary);
+        command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        let mut server = Self::start(command.stdin(Stdio::null()).stdout(Stdio::null()));
+        let udp = server.told("listening on udp: ");
+        let http = server.told("admin listener on http: ");
+        (server, udp, http)
+    }
+
+    /// Reads on until a line begins with `start`; gives the rest of it.
+    pub(crate) fn told(&mut self, start: &str) -> String {
+        let mut seen = Vec::new();
+        for line in self.lines.by_ref().lines().map_while(Result::ok) {
+            match line.strip_prefix(start) {
+                Some(rest) => return rest.to_owned(),
+                None => seen.push(line),
+            }
+        }
+        panic!("it never said {start:?}, but {seen:#?}");
+    }
+
+    /// Waits until it has ended; gives its exit code and what it said that was not read before.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).expect("text");
+        (self.child.wait().expect("our own child").code(), rest)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Runs it to its end.

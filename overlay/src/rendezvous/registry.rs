@@ -126,6 +126,8 @@ impl Registry {
         }
         if !self.admits_crowd(cx.now, id, &message) {
             self.stats.network_throttled_count += 1;
+            let is_introduction = matches!(message, ClientMessage::Introduce { .. });
+            self.stats.introduction_limited_count += u64::from(is_introduction);
             self.refuse(id, message.subject(), Refusal::TooFast, out);
             return;
         }

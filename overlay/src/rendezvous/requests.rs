@@ -125,7 +125,10 @@ impl Registry {
                 out.push(Output::Event(Event::Introduced { group, asker, target }));
                 self.stats.introduced_count += 1;
             }
-            (Err(Denial::TooFast), _) => self.strike(id, subject, Refusal::TooFast, out),
+            (Err(Denial::TooFast), _) => {
+                self.stats.introduction_limited_count += 1;
+                self.strike(id, subject, Refusal::TooFast, out);
+            }
             _ => self.refuse(id, subject, Refusal::UnknownPeer, out),
         }
     }

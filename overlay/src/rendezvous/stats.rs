@@ -19,6 +19,8 @@ pub struct Stats {
     pub expired_count: u64,
     /// Introductions, both sides told.
     pub introduced_count: u64,
+    /// Introductions refused because somebody asked for too many.
+    pub introduction_limited_count: u64,
     /// Requests refused because their network asked too much, whoever in it; counted as `TooFast` as well.
     pub network_throttled_count: u64,
     pub(super) refused_counts: [u64; Refusal::ALL.len()],

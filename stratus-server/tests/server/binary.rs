@@ -11,6 +11,8 @@ use stratus_overlay::rendezvous::ServerMessage;
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stratus-server"));
     command.args(arguments).env_remove("STRATUS_SERVER__LISTEN").stdin(Stdio::null());
+    // Many run at once, and the usual port is one.
+    command.env("STRATUS_ADMIN__LISTEN", "off");
     command
 }
 

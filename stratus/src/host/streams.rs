@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
 
+use stratus_core::Histogram;
 use stratus_multicast::{self as multicast, StreamId};
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
+use super::delays::Delays;
 use crate::error::PlayError;
 use crate::event::Event;
 use crate::mailbox::Outbox;
@@ -29,6 +32,7 @@ struct Playing {
     /// Gone once the stream has ended.
     outbox: Option<Outbox>,
     stream: Option<StreamId>,
+    delays: Delays,
     drained: watch::Sender<bool>,
 }
 
@@ -52,7 +56,8 @@ impl Streams {
             return false;
         }
         let (drained, receiver) = watch::channel(false);
-        let playing = Playing { outbox: Some(outbox), stream: None, drained };
+        let playing =
+            Playing { outbox: Some(outbox), stream: None, delays: Delays::new(Instant::now()), drained };
         self.playing.insert(name.to_owned(), playing);
         // If nobody waits any more, the handle was dropped and says `Stop`.
         let _ = reply.send(Ok(receiver));
@@ -77,7 +82,7 @@ impl Streams {
             multicast::Event::PublishFailed { stream, why } => self.failed(&stream, why),
             multicast::Event::PlayStart { stream, name } => self.start(stream, &name, false),
             multicast::Event::PlayReset { stream, name } => self.start(stream, &name, true),
-            multicast::Event::Message { stream, message } => self.put(stream, Played::Message(message)),
+            multicast::Event::Message { stream, message } => self.message(stream, message),
             multicast::Event::Gap { stream, first_index, count } => {
                 self.put(stream, Played::Gap { first_index, count });
             }
@@ -110,9 +115,24 @@ impl Streams {
         let Some(playing) = self.playing.get_mut(name) else { return };
         playing.stream = Some(stream);
         playing.drained.send_replace(false);
+        playing.delays.restart();
         if let Some(outbox) = &mut playing.outbox {
             outbox.put(Played::Start { stream, is_reset });
         }
+    }
+
+    fn message(&mut self, stream: StreamId, message: multicast::StreamMessage) {
+        if let Some(playing) = self.player(stream) {
+            playing.delays.observe(message.published_at, Instant::now());
+            self.put(stream, Played::Message(message));
+        }
+    }
+
+    /// How late what is played comes, by the name of its stream.
+    pub(super) fn delays(&self) -> Vec<(String, Histogram)> {
+        let delays =
+            |(name, playing): (&String, &Playing)| (name.clone(), playing.delays.histogram().clone());
+        self.playing.iter().map(delays).collect()
     }
 
     fn put(&mut self, stream: StreamId, played: Played) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{PURE, crates, parse};
 
 /// Crate and the crates of ours that it may import.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("stratus-core", &[]),
     ("stratus-groupspec", &["stratus-core"]),
     ("stratus-overlay", &["stratus-core"]),
@@ -24,8 +24,22 @@ const ARROWS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("stratus-terminal", &["stratus-transport"]),
-    ("stratus-server", &["stratus-core", "stratus-overlay", "stratus-transport", "stratus-terminal"]),
-    ("stratus-cli", &["stratus-core", "stratus-groupspec", "stratus", "stratus-server", "stratus-terminal"]),
+    ("stratus-admin", &["stratus-core", "stratus-transport", "stratus-terminal"]),
+    (
+        "stratus-server",
+        &["stratus-core", "stratus-overlay", "stratus-transport", "stratus-terminal", "stratus-admin"],
+    ),
+    (
+        "stratus-cli",
+        &[
+            "stratus-core",
+            "stratus-groupspec",
+            "stratus",
+            "stratus-server",
+            "stratus-terminal",
+            "stratus-admin",
+        ],
+    ),
     (
         "stratus-sim",
         &["stratus-core", "stratus-groupspec", "stratus-overlay", "stratus-multicast", "stratus-node"],

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree::{crates, parse};
 
 /// Crate, dependency, what it does there that we should not write ourselves.
-const REASONS: [(&str, &[(&str, &str)]); 12] = [
+const REASONS: [(&str, &[(&str, &str)]); 13] = [
     (
         "stratus-core",
         &[
@@ -68,11 +68,26 @@ const REASONS: [(&str, &[(&str, &str)]); 12] = [
         ],
     ),
     (
+        "stratus-admin",
+        &[
+            ("bytes", "pages"),
+            ("http-body-util", "a page as hyper wants it"),
+            ("hyper", "HTTP with bounds on heads and time"),
+            ("hyper-util", "hyper on tokio"),
+            ("prometheus", "the text format, and the figures of the process"),
+            ("serde_json", "the status page"),
+            ("thiserror", "error enums"),
+            ("tokio", "sockets, tasks, time"),
+            ("tracing", "logs"),
+        ],
+    ),
+    (
         "stratus-server",
         &[
             ("bytes", "frames"),
             ("clap", "its command line"),
             ("getrandom", "a key for a server that was given none"),
+            ("serde_json", "its status page"),
             ("thiserror", "error enums"),
             ("tokio", "tasks, time"),
             ("tracing", "logs"),
@@ -84,10 +99,10 @@ const REASONS: [(&str, &[(&str, &str)]); 12] = [
             ("bytes", "payloads"),
             ("anstream", "whether colours are wanted"),
             ("clap", "the command line"),
+            ("etcetera", "where a user's state belongs"),
             ("fast_qr", "groupspecs as pictures"),
             ("clap_complete", "what shells complete"),
             ("clap_mangen", "manual pages"),
-            ("etcetera", "where an answer is remembered"),
             ("getrandom", "tags and keys of new groups"),
             ("humantime", "durations as people write them"),
             ("mpeg2ts", "PAT and PMT"),

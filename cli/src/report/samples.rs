@@ -1,0 +1,72 @@
+use stratus::{ConnectionInfo, GroupInfo, Reason, StreamInfo};
+use stratus_admin::metrics::{self, MOST_STREAMS, Samples};
+use stratus_admin::transport;
+
+use super::Watched;
+
+/// Everything that is counted, under the group's alias and the stream's name.
+pub(super) fn samples(watched: &Watched, connection: &ConnectionInfo, info: Option<&GroupInfo>) -> Samples {
+    let mut samples = Samples::default();
+    transport::endpoint(&mut samples, &connection.counters, &connection.handshakes, connection.buffers);
+    samples.count(metrics::CONTROL_BYTES, &["tx", "server"], connection.counters.asked_bytes);
+    samples.count(metrics::CONTROL_BYTES, &["rx", "server"], connection.counters.told_bytes);
+    let Some(info) = info else { return samples };
+    let controls = info.streams.iter().map(|(_, stream)| stream.counters);
+    let (sent, received) = controls.fold((0, 0), |(sent, received), counters| {
+        (sent + counters.control_sent_bytes, received + counters.control_received_bytes)
+    });
+    samples.count(metrics::CONTROL_BYTES, &["tx", "peer"], sent + info.overlay_sent_bytes);
+    samples.count(metrics::CONTROL_BYTES, &["rx", "peer"], received + info.overlay_received_bytes);
+    samples.durations(metrics::CONNECTION_RTT, &[], &info.round_trips);
+    overlay(&mut samples, &watched.alias, info);
+    of_stream(&mut samples, [&watched.alias, &watched.stream], info.stream(&watched.stream));
+    for (name, delays) in info.delays.iter().take(MOST_STREAMS) {
+        samples.durations(metrics::DELAY, &[&watched.alias, name], delays);
+    }
+    samples
+}
+
+fn overlay(samples: &mut Samples, group: &str, info: &GroupInfo) {
+    let members = info.estimated_member_count;
+    samples.set(metrics::MEMBERS, &[group], members as f64);
+    let reasons = [
+        ("ring", &[Reason::Ring][..]),
+        ("finger", &[Reason::Shortcut]),
+        ("latency", &[Reason::Near]),
+        ("random", &[Reason::Random]),
+        ("inbound", &[Reason::Incoming]),
+        ("asked", &[Reason::Pinned, Reason::Added]),
+    ];
+    for (name, reasons) in reasons {
+        let count = info.neighbors.iter().filter(|neighbor| reasons.contains(&neighbor.reason)).count();
+        samples.set(metrics::NEIGHBORS, &[group, name], count as f64);
+    }
+    let target = (2.0 * (members.max(1) as f64).log2() + 13.0).min(members.saturating_sub(1) as f64);
+    samples.set(metrics::NEIGHBORS_TARGET, &[group], target);
+    samples.set(metrics::HEARD, &[group], info.overlay.heard_now as f64);
+    if let Some(after) = info.joined_after {
+        samples.set(metrics::JOINED, &[group], after.as_secs_f64());
+    }
+}
+
+/// A stream that is waited for has its counters already, at 0.
+fn of_stream(samples: &mut Samples, [group, name]: [&str; 2], stream: Option<&StreamInfo>) {
+    let counters = stream.map(|stream| stream.counters).unwrap_or_default();
+    let (pushed_to_us, pushed_by_us) =
+        stream.map_or((0, 0), |stream| (stream.slices_with_parent, stream.children));
+    let paths = [
+        ("tx", "push", counters.pushed_to_peers),
+        ("tx", "pull", counters.requested_by_peers),
+        ("rx", "push", counters.pushed_from_peers),
+        ("rx", "pull", counters.requested_from_peers),
+    ];
+    for (direction, via, path) in paths {
+        samples.count(metrics::BYTES, &[group, name, direction, via], path.bytes);
+        samples.count(metrics::FRAGMENTS, &[group, name, direction, via], path.fragments);
+    }
+    samples.count(metrics::DUPLICATES, &[group, name, "peer"], counters.duplicates.fragments);
+    samples.count(metrics::MESSAGES, &[group, name, "delivered"], counters.messages_delivered);
+    samples.count(metrics::FETCHES, &[group, name, "sent"], counters.pulls_sent);
+    samples.set(metrics::PUSH_SLICES, &[group, name, "rx"], pushed_to_us as f64);
+    samples.set(metrics::PUSH_SLICES, &[group, name, "tx"], pushed_by_us as f64);
+}

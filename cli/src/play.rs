@@ -4,7 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::json;
-use stratus::{Group, Kind, MulticastConfig, Play as Options, PlayError, Playback, Played, StreamMessage};
+use stratus::{
+    Group, Kind, MulticastConfig, Play as Options, PlayError, Playback, Played, Purpose, StreamMessage,
+};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -36,7 +38,8 @@ pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     let (session, entrance) =
         Session::open(&spec, &options.reach, part, MulticastConfig::default(), console).await?;
     let admin = session.admin(&options.reach, Role::Play, &options.spec, &options.stream, console).await?;
-    let playing = session.group().play(&options.stream, Options::default());
+    let how = Options { purpose: Purpose::Player, ..Options::default() };
+    let playing = session.group().play(&options.stream, how);
     let mut playback = playing.await.map_err(|error| of_play(&options.stream, &error))?;
     console.note(format_args!("waiting for stream \"{}\"", options.stream));
     console.event("state", json!({ "state": "waiting", "stream": options.stream }));
@@ -190,7 +193,16 @@ impl Player {
                 self.counts.send_modify(|counts| counts.missing_messages += missed);
                 self.console.note(format_args!("the output is too slow: {missed} messages dropped"));
             }
-            Played::Message(_) => {}
+            Played::Idle => {
+                self.console
+                    .note(format_args!("the publisher of \"{name}\" is gone: no sign of life from it"));
+            }
+            Played::Equivocated => {
+                self.console
+                    .note(format_args!("the publisher of \"{name}\" signed two different streams as one"));
+            }
+            // Asked for as a player, nothing is withheld.
+            Played::Message(_) | Played::Withheld { .. } => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use stratus_core::{
 };
 
 use crate::message::MAX_NUMBER;
-use crate::{Config, StreamId};
+use crate::{Config, Reliability, SampleAccess, StreamId};
 
 const GRANT_DOMAIN: &[u8] = b"stratus 1 grant";
 const ANNOUNCEMENT_DOMAIN: &[u8] = b"stratus 1 announcement";
@@ -24,9 +24,15 @@ pub struct Parameters {
     pub fetch_period: Duration,
     /// See [`Config::availability_update_period`]; to the millisecond.
     pub availability_update_period: Duration,
+    /// See [`Config::availability_send_to_all`].
+    pub availability_send_to_all: bool,
     /// The stream's payload rate in bytes a second as the publisher expects it, 0 if it cannot say. Peers
     /// with a limited upload plan with it until they have measured.
     pub expected_rate: u64,
+    /// `audioReliable`, `videoReliable`, `dataReliable`. Default: all reliable.
+    pub reliability: Reliability,
+    /// `audioSampleAccess`, `videoSampleAccess`. Default: both allowed.
+    pub sample_access: SampleAccess,
 }
 
 impl From<&Config> for Parameters {
@@ -36,7 +42,10 @@ impl From<&Config> for Parameters {
             window_duration: config.window_duration,
             fetch_period: config.fetch_period,
             availability_update_period: config.availability_update_period,
+            availability_send_to_all: config.availability_send_to_all,
             expected_rate: 0,
+            reliability: Reliability::default(),
+            sample_access: SampleAccess::default(),
         }
     }
 }
@@ -57,7 +66,10 @@ pub struct End {
 /// | 32 | stream key |
 /// | 32 | publisher's peer id |
 /// | varint + n | name, UTF-8, at most 128 |
+/// | varint | when it began: ms since 1970 by the publisher's clock; the later one has the name |
 /// | varint × 5 | slices, window ms, fetch ms, availability ms, expected rate |
+/// | 1 | bits: 0 maps go to all, 1 no audio samples for applications, 2 no video samples |
+/// | varint × 3 | ms for which audio, video, data are repaired; 0: the window |
 /// | varint | sequence: the higher one replaces |
 /// | 1, then varint × 2 | 1 and where it ended: runs, fragments; or 0 |
 /// | 1, then 64 | 1 and the grant: the group's publish key over domain, group id, stream key, name; or 0 |
@@ -70,6 +82,8 @@ pub struct Announcement {
     pub publisher: PeerId,
     /// Its name, unique only together with the key.
     pub name: String,
+    /// When it began, ms since 1970 by its publisher's clock: of two streams of one name the later one has it.
+    pub began: u64,
     /// The publisher's choices.
     pub parameters: Parameters,
     /// Higher ones replace lower ones.
@@ -103,6 +117,7 @@ impl Announcement {
         stream: StreamId,
         publisher: PeerId,
         name: String,
+        began: u64,
         parameters: Parameters,
         grant: Option<Signature>,
     ) -> Self {
@@ -110,6 +125,7 @@ impl Announcement {
             stream,
             publisher,
             name,
+            began,
             parameters,
             sequence: 0,
             end: None,
@@ -132,6 +148,11 @@ impl Announcement {
         granted && verify.signature(&self.stream.0, &self.message(group), &self.signature)
     }
 
+    /// Which of several streams of one name is meant: the highest, the one that began last (spec MC-17).
+    pub(crate) fn rank(&self) -> (u64, StreamId) {
+        (self.began, self.stream)
+    }
+
     fn message(&self, group: &GroupId) -> Vec<u8> {
         let mut writer = Writer::with_capacity(256);
         writer.raw(ANNOUNCEMENT_DOMAIN);
@@ -144,6 +165,7 @@ impl Announcement {
         self.stream.encode(writer);
         self.publisher.encode(writer);
         writer.sized(self.name.as_bytes());
+        writer.varint(self.began);
         self.parameters.encode(writer);
         writer.varint(self.sequence);
         match &self.end {
@@ -173,39 +195,6 @@ fn grant_message(group: &GroupId, stream: &StreamId, name: &str) -> Vec<u8> {
     writer.finish().into()
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn read_millis(reader: &mut Reader, least: u64, most: u64) -> Result<Duration, DecodeError> {
-    let value = reader.varint_up_to(most)?;
-    if value < least { Err(DecodeError::Invalid) } else { Ok(Duration::from_millis(value)) }
-}
-
-impl Wire for Parameters {
-    fn encode(&self, writer: &mut Writer) {
-        writer.varint(u64::from(self.slices));
-        writer.varint(millis(self.window_duration));
-        writer.varint(millis(self.fetch_period));
-        writer.varint(millis(self.availability_update_period));
-        writer.varint(self.expected_rate);
-    }
-
-    fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        let slices = reader.varint_up_to(64)? as u32;
-        if slices == 0 {
-            return Err(DecodeError::Invalid);
-        }
-        Ok(Self {
-            slices,
-            window_duration: read_millis(reader, 250, 30_000)?,
-            fetch_period: read_millis(reader, 10, 30_000)?,
-            availability_update_period: read_millis(reader, 10, 5_000)?,
-            expected_rate: reader.varint_up_to(1 << 32)?,
-        })
-    }
-}
-
 impl Wire for Announcement {
     fn encode(&self, writer: &mut Writer) {
         self.encode_body(writer);
@@ -217,6 +206,7 @@ impl Wire for Announcement {
         let publisher = PeerId::decode(reader)?;
         let name = reader.sized(MAX_NAME)?;
         let name = std::str::from_utf8(&name).map_err(|_| DecodeError::Invalid)?.to_owned();
+        let began = reader.varint_up_to(MAX_NUMBER)?;
         let parameters = Parameters::decode(reader)?;
         let sequence = reader.varint()?;
         let end = match reader.u8()? {
@@ -233,6 +223,6 @@ impl Wire for Announcement {
             _ => return Err(DecodeError::Unknown),
         };
         let signature = Signature::decode(reader)?;
-        Ok(Self { stream, publisher, name, parameters, sequence, end, grant, signature })
+        Ok(Self { stream, publisher, name, began, parameters, sequence, end, grant, signature })
     }
 }

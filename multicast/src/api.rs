@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use stratus_core::{GroupId, Identity, PeerId, PublicKey};
 
-use crate::{End, Message, Parameters, Piece, StreamId, StreamMessage};
+use crate::{ConfigError, End, Message, Overrides, Parameters, Piece, StreamId, StreamMessage};
 
 /// What the machine is told at birth.
 #[derive(Clone, Debug)]
@@ -25,10 +25,14 @@ pub struct Publish {
     pub key: Identity,
     /// Its name, at most 128 bytes.
     pub name: String,
+    /// Now, in ms since 1970 by our clock: a later stream takes the name of an earlier one (spec MC-17).
+    pub began: u64,
     /// The group's publish key, where it has one.
     pub authorization: Option<Identity>,
     /// What travels with the stream.
     pub parameters: Parameters,
+    /// What holds for it here and does not travel.
+    pub wishes: Overrides,
 }
 
 /// What the owner may ask.
@@ -49,6 +53,13 @@ pub enum Command {
     Subscribe {
         /// The name.
         name: String,
+    },
+    /// Wishes for the stream that is played under this name, until a reset. Ignored unless they validate.
+    SetOverrides {
+        /// The name.
+        name: String,
+        /// The wishes, in place of all earlier ones.
+        wishes: Overrides,
     },
     /// No longer.
     Unsubscribe {
@@ -79,11 +90,17 @@ pub enum PublishError {
     TooManyStreams,
     /// The stream key is known already.
     KeyInUse,
+    /// `NetStream.Publish.BadName`: this member publishes a stream of that name.
+    BadName,
+    /// A property that cannot be had.
+    Property(ConfigError),
 }
 
 impl std::fmt::Display for PublishError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Property(error) => return error.fmt(f),
+            Self::BadName => "this member publishes a stream of that name",
             Self::NotAuthorized => "this groupspec does not authorize publishing",
             Self::NameTooLong => "the stream name is longer than 128 bytes",
             Self::TooManyStreams => "the group carries as many streams as are allowed",
@@ -104,14 +121,35 @@ pub enum Event {
         /// Its name.
         name: String,
     },
-    /// `NetGroup.MulticastStream.UnpublishNotify`: it has ended.
+    /// `NetGroup.MulticastStream.UnpublishNotify`: it has ended, or nobody vouches for it any more.
     UnpublishNotify {
         /// The stream.
         stream: StreamId,
         /// Its name.
         name: String,
-        /// Where.
-        end: End,
+        /// Where; `None` if its publisher went without a word.
+        end: Option<End>,
+    },
+    /// `NetStream.Publish.BadName`: another stream of the name of ours began later, and viewers go there.
+    PublishBadName {
+        /// Our stream.
+        stream: StreamId,
+        /// The name.
+        name: String,
+    },
+    /// `NetStream.Publish.Idle`: a stream that we play showed no sign of life for too long; it is not played any more.
+    PublishIdle {
+        /// The stream.
+        stream: StreamId,
+        /// Its name.
+        name: String,
+    },
+    /// The publisher of a stream that we play signed two histories of it; it is not played any more.
+    Equivocated {
+        /// The stream.
+        stream: StreamId,
+        /// Its name.
+        name: String,
     },
     /// Our own publication was refused.
     PublishFailed {

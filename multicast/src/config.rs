@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::properties::{first_fault, range};
+
 /// Settings of the multicast layer. `Default` is what the project recommends.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -39,9 +41,16 @@ pub struct Config {
     /// Whether this member only receives: of streams that are not its own it sends no payload to anybody. Its
     /// maps say so, and nobody asks it. Costs the others what it does not carry. Default false.
     pub download_only: bool,
+    /// How long a stream may show no sign of life before those who play it are told that its publisher is gone
+    /// (`NetStream.Publish.Idle`, spec MC-22). A living publisher gives one each second. More waits longer for a
+    /// publisher that comes back; less ends sooner where all ways to it are cut for a while. Default 30 s.
+    pub publisher_timeout: Duration,
+    /// How long an announcement holds that its publisher does not renew; it does so three times in that time. More
+    /// keeps dead streams listed, less floods more. Default 300 s, as RTMFP.
+    pub announcement_lifetime: Duration,
     /// Links to other subscribers that a subscriber keeps. Default 8 (protocol.md).
     pub subscriber_links: usize,
-    /// Most streams known in a group. Default 16.
+    /// Most streams known in a group. Default 64: four publishers of four streams, each restarted thrice.
     pub max_streams: usize,
     /// Most runs kept of one stream. Default 8,192: 15 s at 500 runs a second.
     pub max_runs: usize,
@@ -92,8 +101,10 @@ impl Default for Config {
             key_retention: Duration::from_secs(15),
             upload: None,
             download_only: false,
+            publisher_timeout: Duration::from_secs(30),
+            announcement_lifetime: Duration::from_secs(300),
             subscriber_links: 8,
-            max_streams: 16,
+            max_streams: 64,
             max_runs: 8_192,
             max_window_bytes: 64 << 20,
             max_message: 4 << 20,
@@ -116,35 +127,26 @@ impl Config {
 
     /// Refuses what cannot work, naming the field.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let checks = [
-            ((1..=1_128).contains(&self.fragment_size), "fragment_size", "1 to 1128 bytes"),
-            ((1..=32).contains(&self.run_length), "run_length", "1 to 32"),
-            ((1..=64).contains(&self.slices), "slices", "1 to 64"),
-            (self.run_hold <= Duration::from_millis(100), "run_hold", "at most 100ms"),
-            (
-                (Duration::from_millis(250)..=Duration::from_secs(30)).contains(&self.window_duration),
-                "window_duration",
-                "250ms to 30s",
+        let check = |holds, field, must| (holds, ConfigError { field, must });
+        first_fault([
+            check((1..=1_128).contains(&self.fragment_size), "fragment_size", "1 to 1128 bytes"),
+            check((1..=32).contains(&self.run_length), "run_length", "1 to 32"),
+            range::slices(self.slices),
+            check(self.run_hold <= Duration::from_millis(100), "run_hold", "at most 100ms"),
+            range::window(self.window_duration),
+            range::relay_margin(self.relay_margin_duration),
+            range::fetch(self.fetch_period),
+            range::fetch_in_window(self.fetch_period < self.window_duration),
+            range::availability(self.availability_update_period),
+            range::push_neighbors(self.push_neighbor_limit),
+            range::publisher_timeout(self.publisher_timeout),
+            check(
+                self.announcement_lifetime >= Duration::from_secs(3),
+                "announcement_lifetime",
+                "at least 3s",
             ),
-            (self.relay_margin_duration <= Duration::from_secs(30), "relay_margin_duration", "at most 30s"),
-            (
-                self.fetch_period >= Duration::from_millis(10) && self.fetch_period < self.window_duration,
-                "fetch_period",
-                "at least 10ms and below the window",
-            ),
-            (
-                (Duration::from_millis(10)..=Duration::from_secs(5))
-                    .contains(&self.availability_update_period),
-                "availability_update_period",
-                "10ms to 5s",
-            ),
-            ((1..=64).contains(&self.push_neighbor_limit), "push_neighbor_limit", "1 to 64"),
-            (self.max_runs >= 64, "max_runs", "at least 64"),
-            (self.max_streams >= 1, "max_streams", "at least 1"),
-        ];
-        match checks.into_iter().find(|(holds, ..)| !holds) {
-            Some((_, field, must)) => Err(ConfigError { field, must }),
-            None => Ok(()),
-        }
+            check(self.max_runs >= 64, "max_runs", "at least 64"),
+            check(self.max_streams >= 1, "max_streams", "at least 1"),
+        ])
     }
 }

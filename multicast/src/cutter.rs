@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Identity, Time, Verify};
+use stratus_core::{Digest, Identity, Time, Verify};
 
 use crate::manifest::{MAX_INLINE, MAX_RUN};
 use crate::{Manifest, Piece, PieceEntry, PieceFlags};
@@ -14,6 +14,8 @@ pub(crate) struct Cutter {
     began_at: Time,
     next_run: u64,
     next_index: u64,
+    /// The link to the manifest that was cut last.
+    previous: Digest,
     pending: Vec<(PieceFlags, Bytes)>,
     pending_since: Time,
     inline_len: usize,
@@ -34,6 +36,7 @@ impl Cutter {
             began_at,
             next_run: 0,
             next_index: 0,
+            previous: [0; 16],
             pending: Vec::new(),
             pending_since: began_at,
             inline_len: 0,
@@ -47,6 +50,11 @@ impl Cutter {
     /// How many runs and fragments were cut.
     pub(crate) fn cut_so_far(&self) -> (u64, u64) {
         (self.next_run, self.next_index)
+    }
+
+    /// Whether something waits to be cut.
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     /// When the pending run must go, if there is one.
@@ -68,15 +76,27 @@ impl Cutter {
         if self.pending.is_empty() {
             return None;
         }
+        Some(self.cut_all(now, verify))
+    }
+
+    /// A run without fragments: the sign of life of a stream that rests (spec MC-6).
+    pub(crate) fn beat(&mut self, now: Time, verify: &dyn Verify) -> CutRun {
+        assert!(self.pending.is_empty(), "what is pending is a sign of life itself");
+        self.cut_all(now, verify)
+    }
+
+    fn cut_all(&mut self, now: Time, verify: &dyn Verify) -> CutRun {
         self.inline_len = 0;
         let pending = std::mem::take(&mut self.pending);
         let entries = pending.iter().map(|(flags, payload)| self.entry(*flags, payload, verify)).collect();
         let published_at = now.since(self.began_at);
-        let manifest = Manifest::signed(&self.key, self.next_run, self.next_index, published_at, entries);
+        let (run, first_index, previous) = (self.next_run, self.next_index, self.previous);
+        let manifest = Manifest::signed(&self.key, run, first_index, published_at, previous, entries);
+        self.previous = manifest.link(verify);
         self.next_run += 1;
         self.next_index = manifest.end_index();
         let payloads = pending.into_iter().map(|(_, payload)| payload).collect();
-        Some(CutRun { manifest: Arc::new(manifest), payloads })
+        CutRun { manifest: Arc::new(manifest), payloads }
     }
 
     /// A payload rides inside the manifest while there is room: one datagram rather than two.

@@ -48,7 +48,8 @@ impl PieceEntry {
 /// | varint | run |
 /// | varint | index of the first fragment |
 /// | varint | when the run was cut, µs since the stream began |
-/// | 1 | count, 1 to 32 |
+/// | 16 | link: the first 16 bytes of the BLAKE3 of the manifest before it, unsigned part; zeros in run 0 |
+/// | 1 | count, 0 to 32: none is a beat, the sign of life of a stream that rests |
 /// | per fragment 1 + 16 | flags, digest; with bit 5 of the flags: varint length and the payload itself |
 /// | 64 | the stream key over domain, stream key and all above |
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,7 +60,10 @@ pub struct Manifest {
     pub first_index: u64,
     /// When the run was cut, since the stream began, by the publisher's clock.
     pub published_at: Duration,
-    /// One entry per fragment, 1 to 32.
+    /// The [`Manifest::link`] of the run before; zeros in run 0. Two histories of one stream cannot be mixed
+    /// without showing it (spec MC-21).
+    pub previous: Digest,
+    /// One entry per fragment, at most 32. None: the publisher lives and has nothing to say (spec MC-6).
     pub pieces: Vec<PieceEntry>,
     signature: Signature,
 }
@@ -71,10 +75,12 @@ impl Manifest {
         run: u64,
         first_index: u64,
         published_at: Duration,
+        previous: Digest,
         pieces: Vec<PieceEntry>,
     ) -> Self {
-        assert!((1..=MAX_RUN).contains(&pieces.len()), "spec MC-6: a run has 1 to 32 fragments");
-        let mut manifest = Self { run, first_index, published_at, pieces, signature: Signature([0; 64]) };
+        assert!(pieces.len() <= MAX_RUN, "spec MC-6: a run has at most 32 fragments");
+        let signature = Signature([0; 64]);
+        let mut manifest = Self { run, first_index, published_at, previous, pieces, signature };
         manifest.signature = key.sign(&manifest.message(&StreamId(key.public())));
         manifest
     }
@@ -82,6 +88,25 @@ impl Manifest {
     /// Whether the stream's key signed it. Cost: one signature check, about 31 µs.
     pub fn is_authentic(&self, verify: &dyn Verify, stream: &StreamId) -> bool {
         verify.signature(&stream.0, &self.message(stream), &self.signature)
+    }
+
+    /// What the next run's manifest names as the one before it. Cost: one hash of its bytes.
+    pub(crate) fn link(&self, verify: &dyn Verify) -> Digest {
+        let mut writer = Writer::with_capacity(640);
+        self.encode_body(&mut writer);
+        verify.digest(&writer.finish())
+    }
+
+    /// Whether `other` says the same; two authentic ones of one run that do not show a publisher that lies.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let head =
+            |manifest: &Self| (manifest.run, manifest.first_index, manifest.published_at, manifest.previous);
+        head(self) == head(other) && self.pieces == other.pieces
+    }
+
+    /// Whether it carries nothing: only the word that the publisher lives.
+    pub fn is_beat(&self) -> bool {
+        self.pieces.is_empty()
     }
 
     /// Index just after the last fragment.
@@ -110,6 +135,7 @@ impl Manifest {
         writer.varint(self.run);
         writer.varint(self.first_index);
         writer.varint(self.published_at.as_micros() as u64);
+        writer.raw(&self.previous);
         writer.u8(self.pieces.len() as u8);
         for piece in &self.pieces {
             piece.encode(writer);
@@ -155,11 +181,13 @@ impl Wire for Manifest {
         let run = reader.varint_up_to(MAX_NUMBER)?;
         let first_index = reader.varint_up_to(MAX_NUMBER)?;
         let published_at = Duration::from_micros(reader.varint_up_to(MAX_NUMBER)?);
+        let previous = reader.array()?;
         let count = usize::from(reader.u8()?);
-        if !(1..=MAX_RUN).contains(&count) {
+        if count > MAX_RUN {
             return Err(DecodeError::TooLong);
         }
         let pieces = (0..count).map(|_| PieceEntry::decode(reader)).collect::<Result<_, _>>()?;
-        Ok(Self { run, first_index, published_at, pieces, signature: Signature::decode(reader)? })
+        let signature = Signature::decode(reader)?;
+        Ok(Self { run, first_index, published_at, previous, pieces, signature })
     }
 }

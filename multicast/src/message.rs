@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use stratus_core::{BitSet, DecodeError, PeerId, Reader, Wire, Writer};
@@ -12,6 +13,8 @@ pub(crate) const MAX_RECORD: usize = 1_024;
 pub(crate) const MAX_RECORDS: usize = 8;
 /// No run or fragment has a higher number: sums of two never overflow.
 pub(crate) const MAX_NUMBER: u64 = 1 << 62;
+/// Oldest announcement that there is any use in sending, seconds.
+const MAX_AGE: u64 = 86_400;
 /// Most runs in one request or refusal.
 pub(crate) const MAX_WANTS: usize = 64;
 
@@ -22,6 +25,8 @@ pub enum Message {
     Announce {
         /// The signed announcement.
         announcement: Arc<Announcement>,
+        /// How long ago its publisher signed it, to the second; ages add up on the way.
+        age: Duration,
         /// A few of its subscribers, at most eight.
         subscribers: Vec<Subscriber>,
     },
@@ -237,8 +242,9 @@ impl Wire for Message {
             self.stream().encode(writer);
         }
         match self {
-            Self::Announce { announcement, subscribers } => {
+            Self::Announce { announcement, age, subscribers } => {
                 announcement.encode(writer);
+                writer.varint(age.as_secs());
                 writer.list(subscribers);
             }
             Self::Interest { is_on, asks_for_others, record, .. } => {
@@ -273,7 +279,8 @@ impl Wire for Message {
         let kind = reader.u8()?;
         if kind == 1 {
             let announcement = Arc::new(Announcement::decode(reader)?);
-            return Ok(Self::Announce { announcement, subscribers: reader.list(MAX_RECORDS)? });
+            let age = Duration::from_secs(reader.varint_up_to(MAX_AGE)?);
+            return Ok(Self::Announce { announcement, age, subscribers: reader.list(MAX_RECORDS)? });
         }
         let stream = StreamAlias::decode(reader)?;
         Ok(match kind {

@@ -1,3 +1,5 @@
+mod names;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use crate::cutter::Cutter;
 use crate::message::Subscriber;
 use crate::swarm::{Role, StreamInfo, Swarm, Turn};
 use crate::{Announcement, Config, Message, StreamAlias, StreamId};
+use names::Subscription;
 
 /// Most names that may be subscribed at a time.
 const MAX_SUBSCRIPTIONS: usize = 64;
@@ -26,8 +29,8 @@ pub struct Multicast {
     /// Connected members, with the round trip if it is known.
     connected: BTreeMap<PeerId, Option<Duration>>,
     streams: BTreeMap<StreamAlias, Swarm>,
-    /// Subscribed names, and the stream that each found.
-    subscriptions: BTreeMap<String, Option<StreamAlias>>,
+    /// Subscribed names, and what each found.
+    subscriptions: BTreeMap<String, Subscription>,
     wake_at: Option<Time>,
 }
 
@@ -103,9 +106,10 @@ impl Multicast {
     fn connect(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, peer: PeerId) {
         self.connected.insert(peer, None);
         self.for_each(cx, out, |swarm, turn| {
-            let subscribers = swarm.some_subscribers(turn, &peer);
-            let announcement = swarm.announcement().clone();
-            announce(swarm, turn, peer, announcement, subscribers);
+            if swarm.is_told_on() {
+                let subscribers = swarm.some_subscribers(turn, &peer);
+                announce(swarm, turn, peer, subscribers);
+            }
             if swarm.is_active() {
                 swarm.tell_interest(turn, &[peer]);
             }
@@ -117,12 +121,14 @@ impl Multicast {
             return;
         }
         let alias = message.stream();
-        if let Message::Announce { announcement, subscribers } = message {
-            self.on_announce(cx, out, from, announcement, subscribers);
+        if let Message::Announce { announcement, age, subscribers } = message {
+            self.on_announce(cx, out, from, announcement, age);
+            self.with(alias, cx, out, |swarm, turn| swarm.hear_subscribers(turn, subscribers));
             return;
         }
         let rtt = self.connected.get(&from).copied().flatten();
         self.with(alias, cx, out, |swarm, turn| dispatch(swarm, turn, from, message, rtt));
+        self.leave_if_condemned(cx, out, alias);
     }
 
     fn on_announce(
@@ -131,23 +137,26 @@ impl Multicast {
         out: &mut Vec<Output>,
         from: PeerId,
         announcement: Arc<Announcement>,
-        subscribers: Vec<Subscriber>,
+        age: Duration,
     ) {
         let alias = announcement.stream.alias();
+        if age >= self.config.announcement_lifetime {
+            return;
+        }
         if let Some(known) = self.streams.get(&alias).map(|swarm| swarm.announcement().clone()) {
             if known.stream != announcement.stream {
                 return;
             }
             let is_newer = announcement.sequence > known.sequence && is_same_stream(&known, &announcement);
             if is_newer && self.admits(cx, out, from, &announcement) {
-                self.with(alias, cx, out, |swarm, turn| swarm.renew(turn, announcement.clone()));
+                self.with(alias, cx, out, |swarm, turn| swarm.renew(turn, announcement.clone(), age));
                 self.forward(cx, out, Some(from), alias);
                 self.look_again(cx, out, &announcement.name);
             }
-        } else if self.admits(cx, out, from, &announcement) && self.make_room() {
-            self.learn(cx, out, Some(from), Role::Idle, announcement);
+        } else if self.admits(cx, out, from, &announcement) && self.make_room(out) {
+            self.learn(cx, out, Some(from), Role::Idle, announcement, age);
+            self.note_rival(out, alias);
         }
-        self.with(alias, cx, out, |swarm, turn| swarm.hear_subscribers(turn, subscribers));
     }
 
     /// Whether the announcement is what it claims; who sends a false one is reported (spec MC-4).
@@ -161,16 +170,6 @@ impl Multicast {
         is_authentic
     }
 
-    /// Whether one more stream may be known; an ended one that nobody here uses makes room.
-    fn make_room(&mut self) -> bool {
-        if self.streams.len() < self.config.max_streams {
-            return true;
-        }
-        let is_spent = |swarm: &Swarm| swarm.has_ended() && !swarm.is_active();
-        let spent = self.streams.iter().find(|(_, swarm)| is_spent(swarm)).map(|(alias, _)| *alias);
-        spent.is_some_and(|alias| self.streams.remove(&alias).is_some())
-    }
-
     fn learn(
         &mut self,
         cx: &mut Cx<'_>,
@@ -178,11 +177,14 @@ impl Multicast {
         from: Option<PeerId>,
         role: Role,
         announcement: Arc<Announcement>,
+        age: Duration,
     ) {
         let (stream, name) = (announcement.stream, announcement.name.clone());
         let alias = stream.alias();
         let has_ended = announcement.end.is_some();
-        self.streams.insert(alias, Swarm::new(cx.now, announcement, role, &self.setup));
+        let mut swarm = Swarm::new(cx.now, announcement, role, &self.setup, &self.config);
+        swarm.announced(cx.now, age, &self.config);
+        self.streams.insert(alias, swarm);
         if !has_ended {
             out.push(Output::Event(Event::PublishNotify { stream, name: name.clone() }));
         }
@@ -204,49 +206,9 @@ impl Multicast {
                 // Only the publisher names itself: the flood stays small, and newcomers ask for more.
                 let subscribers =
                     if swarm.is_publisher() { swarm.some_subscribers(turn, &peer) } else { Vec::new() };
-                let announcement = swarm.announcement().clone();
-                announce(swarm, turn, peer, announcement, subscribers);
+                announce(swarm, turn, peer, subscribers);
             }
         });
-    }
-
-    /// A subscription to `name` may have found its stream, or a newer one.
-    fn look_again(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, name: &str) {
-        let Some(current) = self.subscriptions.get(name).copied() else { return };
-        let now = cx.now;
-        // From one that is only silent, never back to an older one: two that rest would take turns for ever.
-        let silent_since = (current.and_then(|alias| self.streams.get(&alias)))
-            .filter(|swarm| !swarm.has_ended())
-            .map(|swarm| swarm.known_at());
-        if current.and_then(|alias| self.streams.get(&alias)).is_some_and(|swarm| !swarm.is_over(now)) {
-            return;
-        }
-        let is_candidate = |swarm: &&Swarm| {
-            let is_other = Some(swarm.announcement().stream.alias()) != current;
-            let is_newer = silent_since.is_none_or(|former| swarm.known_at() > former);
-            swarm.announcement().name == name
-                && is_other
-                && is_newer
-                && !swarm.is_publisher()
-                && !swarm.is_over(now)
-        };
-        let found = self.streams.values().filter(is_candidate).max_by_key(|swarm| swarm.known_at());
-        let Some(found) = found.map(|swarm| swarm.announcement().stream) else { return };
-        let connected: Vec<PeerId> = self.connected.keys().copied().collect();
-        if let Some(former) =
-            current.filter(|former| self.streams.get(former).is_some_and(|s| !s.has_ended()))
-        {
-            // Its publisher is gone without a word, or rests; what it may still bring is not waited for.
-            self.with(former, cx, out, |swarm, turn| swarm.unsubscribe(turn, &connected));
-        }
-        let name = name.to_owned();
-        self.subscriptions.insert(name.clone(), Some(found.alias()));
-        let event = match current {
-            None => Event::PlayStart { stream: found, name },
-            Some(_) => Event::PlayReset { stream: found, name },
-        };
-        out.push(Output::Event(event));
-        self.with(found.alias(), cx, out, |swarm, turn| swarm.subscribe(turn, &connected));
     }
 
     fn command(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, command: Command) {
@@ -270,10 +232,11 @@ impl Multicast {
             Command::Subscribe { name } => {
                 let is_new = !self.subscriptions.contains_key(&name);
                 if is_new && self.subscriptions.len() < MAX_SUBSCRIPTIONS {
-                    self.subscriptions.insert(name.clone(), None);
+                    self.subscriptions.insert(name.clone(), Subscription::default());
                     self.look_again(cx, out, &name);
                 }
             }
+            Command::SetOverrides { name, wishes } => self.set_overrides(&name, wishes),
             Command::Unsubscribe { name } => self.unsubscribe(cx, out, &name),
             Command::SetRecord(record) => self.record = record,
             Command::SetRtt { peer, rtt } => {
@@ -292,7 +255,7 @@ impl Multicast {
         out: &mut Vec<Output>,
         wanted: Publish,
     ) -> Result<(), PublishError> {
-        let Publish { key, name, authorization, parameters } = wanted;
+        let Publish { key, name, began, authorization, parameters, wishes } = wanted;
         let stream = StreamId(key.public());
         let alias = stream.alias();
         if name.len() > MAX_NAME {
@@ -301,6 +264,12 @@ impl Multicast {
         if self.streams.contains_key(&alias) {
             return Err(PublishError::KeyInUse);
         }
+        let is_ours = |swarm: &Swarm| swarm.is_publisher() && !swarm.has_ended();
+        if self.streams.values().any(|swarm| is_ours(swarm) && swarm.announcement().name == name) {
+            return Err(PublishError::BadName);
+        }
+        parameters.validate().map_err(PublishError::Property)?;
+        wishes.validate().map_err(PublishError::Property)?;
         let is_authorized = match (&self.setup.publish_authority, &authorization) {
             (None, _) => true,
             (Some(authority), Some(given)) => given.public() == *authority,
@@ -309,17 +278,21 @@ impl Multicast {
         if !is_authorized {
             return Err(PublishError::NotAuthorized);
         }
-        if !self.make_room() {
+        if !self.make_room(out) {
             return Err(PublishError::TooManyStreams);
         }
         let group = &self.setup.group;
         let grant = authorization.map(|key| Announcement::grant(group, &stream, &name, &key));
-        let announcement = Announcement::unsigned(stream, self.setup.peer, name, parameters, grant);
+        let announcement = {
+            let began = self.begin_after_others(&name, began);
+            Announcement::unsigned(stream, self.setup.peer, name, began, parameters, grant)
+        };
         let announcement = Arc::new(announcement.signed(group, &key));
         let cutter = Box::new(Cutter::new(key, cx.now));
-        self.learn(cx, out, None, Role::Publisher(cutter), announcement);
+        self.learn(cx, out, None, Role::Publisher(cutter), announcement, Duration::ZERO);
         let connected: Vec<PeerId> = self.connected.keys().copied().collect();
         self.with(alias, cx, out, |swarm, turn| {
+            swarm.set_overrides(turn.config, &wishes);
             swarm.begin_publishing(turn);
             swarm.tell_interest(turn, &connected);
         });
@@ -329,18 +302,8 @@ impl Multicast {
     fn unsubscribe(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, name: &str) {
         let Some(found) = self.subscriptions.remove(name) else { return };
         let connected: Vec<PeerId> = self.connected.keys().copied().collect();
-        if let Some(alias) = found {
+        if let Some(alias) = found.stream {
             self.with(alias, cx, out, |swarm, turn| swarm.unsubscribe(turn, &connected));
-        }
-    }
-
-    /// Subscriptions whose stream fell silent move on, if there is another of their name.
-    fn leave_silent_streams(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
-        let now = cx.now;
-        let is_silent = |alias: &StreamAlias| self.streams.get(alias).is_some_and(|swarm| swarm.is_over(now));
-        let silent = self.subscriptions.iter().filter(|(_, found)| found.as_ref().is_some_and(is_silent));
-        for name in silent.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-            self.look_again(cx, out, &name);
         }
     }
 
@@ -357,14 +320,10 @@ fn is_same_stream(known: &Announcement, later: &Announcement) -> bool {
         && known.end.is_none()
 }
 
-fn announce(
-    swarm: &mut Swarm,
-    turn: &mut Turn<'_, '_>,
-    to: PeerId,
-    announcement: Arc<Announcement>,
-    subscribers: Vec<Subscriber>,
-) {
-    let message = Message::Announce { announcement, subscribers };
+fn announce(swarm: &mut Swarm, turn: &mut Turn<'_, '_>, to: PeerId, subscribers: Vec<Subscriber>) {
+    let announcement = swarm.announcement().clone();
+    let age = swarm.announcement_age(turn.cx.now, turn.config);
+    let message = Message::Announce { announcement, age, subscribers };
     swarm.stats_mut().control_sent_bytes += stratus_core::Wire::wire_len(&message) as u64;
     turn.out.push(Output::Send { to, message, how: Delivery::Control });
 }
@@ -427,6 +386,7 @@ impl Machine for Multicast {
 
     fn wake(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         self.for_each(cx, out, |swarm, turn| swarm.wake(turn));
+        self.look_after_lives(cx, out);
         self.leave_silent_streams(cx, out);
         self.arm();
     }

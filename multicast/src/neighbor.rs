@@ -1,10 +1,14 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use stratus_core::{BitSet, Time};
 
 use crate::Availability;
+use crate::swarm::Suspicion;
+
+/// Manifests remembered as given by one neighbor: a few seconds of them.
+const MAX_GAVE: usize = 256;
 
 /// A connected member, as one stream sees it.
 #[derive(Clone, Debug)]
@@ -27,6 +31,10 @@ pub(crate) struct Neighbor {
     pub(crate) busy_until: Time,
     /// Our map changed in a way that it should know of soon.
     pub(crate) owes_map: bool,
+    /// The last runs of which it gave us the manifest that we keep.
+    pub(crate) gave: BTreeSet<u64>,
+    /// It sent something that does not match, and is asked why.
+    pub(crate) suspicion: Option<Suspicion>,
 }
 
 impl Neighbor {
@@ -42,6 +50,8 @@ impl Neighbor {
             waiting,
             busy_until,
             owes_map: false,
+            gave: BTreeSet::new(),
+            suspicion: None,
         }
     }
 
@@ -53,6 +63,14 @@ impl Neighbor {
     /// Whether it said that it only receives.
     pub(crate) fn gives_nothing(&self) -> bool {
         self.map.as_ref().is_some_and(|(_, map)| map.gives_nothing)
+    }
+
+    /// It gave us the manifest of `run`.
+    pub(crate) fn note_gave(&mut self, run: u64) {
+        self.gave.insert(run);
+        if self.gave.len() > MAX_GAVE {
+            self.gave.pop_first();
+        }
     }
 
     /// Positions of `run` that wait for its manifest.

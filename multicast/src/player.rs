@@ -82,16 +82,17 @@ impl Player {
         }
     }
 
-    /// Passes over fragments that the window has closed on: those of runs known since before `horizon`.
+    /// Passes over fragments that the window has closed on: those of runs known since before the `horizon` of their
+    /// kind, which is `None` while the manifest is unknown.
     ///
     /// Only runs that certainly exist are given up, or a liar could make us skip what is still to come.
     /// Says whether anything was.
-    pub(crate) fn give_up(&mut self, window: &Window, horizon: Time) -> bool {
+    pub(crate) fn give_up(&mut self, window: &Window, horizon: impl Fn(Option<Kind>) -> Time) -> bool {
         let mut gave_up = false;
         while let Some(run) = window.get(self.run)
             && self.run < window.verified_end()
-            && run.known_at < horizon
             && run.payload(self.position).is_none()
+            && run.known_at < horizon(run.kind(self.position))
         {
             gave_up = true;
             self.abandon_message();

@@ -1,10 +1,12 @@
 mod data;
 mod join;
+mod life;
 mod links;
 mod pull;
 mod push;
 mod rate;
 mod source;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,12 +25,15 @@ use crate::parents::{Parents, home_slices};
 use crate::player::Player;
 use crate::window::{Limits, Window};
 use crate::{
-    Announcement, Availability, Config, Event, Message, MulticastInfo, Setup, SliceStamp, StreamAlias,
+    Announcement, Availability, Config, Event, Message, MulticastInfo, Overrides, Parameters, Properties,
+    Setup, SliceStamp, StreamAlias,
 };
 
 use join::Join;
+use life::Life;
 use links::Links;
 use rate::Rate;
+pub(crate) use trust::Suspicion;
 
 /// A guess at the round trip before the overlay has measured it.
 const DEFAULT_RTT: Duration = Duration::from_millis(100);
@@ -75,6 +80,12 @@ pub(crate) enum Role {
 pub struct StreamInfo {
     /// Its name.
     pub name: String,
+    /// What its publisher chose.
+    pub parameters: Parameters,
+    /// What holds here, with this member's own wishes.
+    pub properties: Properties,
+    /// Whether it is published or played here.
+    pub is_active: bool,
     /// Counters by path.
     pub counters: MulticastInfo,
     /// Neighbors that subscribe to it, or publish it.
@@ -95,6 +106,9 @@ pub(crate) struct Swarm {
     announcement: Arc<Announcement>,
     alias: StreamAlias,
     role: Role,
+    /// What holds of the publisher's choices and of ours.
+    properties: Properties,
+    life: Life,
     /// Connected members that subscribe or publish.
     neighbors: BTreeMap<PeerId, Neighbor>,
     /// Records of subscribers that we heard of, connected or not.
@@ -115,12 +129,16 @@ pub(crate) struct Swarm {
     next_quicker_at: Time,
     last_mapped: Option<PeerId>,
     next_parent_slice: u32,
-    /// When we first heard of it.
-    known_at: Time,
     /// When we began to publish it.
     began_at: Time,
-    /// When the newest certain run was learned of.
+    /// When the newest certain run that brings something was learned of.
     advanced_at: Time,
+    /// When the newest certain run of any kind was learned of, or the announcement was renewed.
+    alive_at: Time,
+    /// When our own stream, if it rests, shows that it lives.
+    beat_at: Time,
+    /// When our own announcement is renewed.
+    renew_at: Time,
     has_finished: bool,
     has_told_end: bool,
     has_drained: bool,
@@ -128,11 +146,19 @@ pub(crate) struct Swarm {
 }
 
 impl Swarm {
-    pub(crate) fn new(now: Time, announcement: Arc<Announcement>, role: Role, setup: &Setup) -> Self {
+    pub(crate) fn new(
+        now: Time,
+        announcement: Arc<Announcement>,
+        role: Role,
+        setup: &Setup,
+        config: &Config,
+    ) -> Self {
         let slices = announcement.parameters.slices;
         Self {
             alias: announcement.stream.alias(),
             role,
+            properties: Properties::of(&announcement.parameters, config, &Overrides::default()),
+            life: Life::new(),
             neighbors: BTreeMap::new(),
             subscribers: BTreeMap::new(),
             links: Links::default(),
@@ -151,8 +177,10 @@ impl Swarm {
             last_mapped: None,
             next_parent_slice: 0,
             began_at: Time::ZERO,
-            known_at: now,
             advanced_at: now,
+            alive_at: now,
+            beat_at: Time::ZERO,
+            renew_at: Time::ZERO,
             has_finished: false,
             has_told_end: false,
             has_drained: false,
@@ -172,6 +200,9 @@ impl Swarm {
     pub(crate) fn info(&self) -> StreamInfo {
         StreamInfo {
             name: self.announcement.name.clone(),
+            parameters: self.announcement.parameters.clone(),
+            properties: self.properties,
+            is_active: self.is_active(),
             counters: self.stats,
             subscribed_neighbors: self.neighbors.len(),
             slices_with_parent: self.parents.peers().count(),
@@ -203,15 +234,16 @@ impl Swarm {
         self.announcement.end.is_some()
     }
 
-    /// When we first heard of it.
-    pub(crate) fn known_at(&self) -> Time {
-        self.known_at
+    /// A member's own wishes for it.
+    pub(crate) fn set_overrides(&mut self, config: &Config, wishes: &Overrides) {
+        self.properties = Properties::of(&self.announcement.parameters, config, wishes);
     }
 
-    /// Whether nothing is to be expected of it: it ended, or we play it and nothing new came for a while.
+    /// Whether nothing is to be expected of it: it was played to its end, we left it, or no sign of life came for
+    /// a while. One that ended is still played until all came that will.
     pub(crate) fn is_over(&self, now: Time) -> bool {
-        let is_silent = self.is_subscribed() && now.since(self.advanced_at) > STREAM_SILENCE;
-        self.has_ended() || is_silent
+        let is_silent = now.since(self.alive_at) > STREAM_SILENCE;
+        !self.is_subscribed() || self.has_finished || is_silent
     }
 
     /// Whether runs can be taken and given: a publisher always, a subscriber once it has a place to start.
@@ -232,12 +264,12 @@ impl Swarm {
     }
 
     fn limits(&self, config: &Config) -> Limits {
-        let window = self.announcement.parameters.window_duration;
+        let age = self.properties.window_duration + self.properties.relay_margin_duration;
         Limits {
             runs: config.max_runs,
             bytes: config.max_window_bytes,
-            age: window + config.relay_margin_duration,
-            key_age: config.key_retention.max(window + config.relay_margin_duration),
+            age,
+            key_age: config.key_retention.max(age),
         }
     }
 
@@ -281,14 +313,17 @@ impl Swarm {
     /// When something must be done without input.
     pub(crate) fn next_wake(&self, config: &Config) -> Option<Time> {
         if !self.is_active() {
-            return None;
+            return self.next_sign();
         }
         let hold = match &self.role {
             Role::Publisher(cutter) => cutter.due_at(config.hold()),
             _ => None,
         };
         let map = (self.next_map_at > Time::ZERO).then_some(self.next_map_at);
-        [hold, map, self.holes.next_check(), self.links.next_at()].into_iter().flatten().min()
+        [hold, map, self.holes.next_check(), self.links.next_at(), self.next_sign()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does whatever is due.
@@ -298,6 +333,7 @@ impl Swarm {
         }
         let now = turn.cx.now;
         self.cut_if_due(turn);
+        self.beat_if_due(turn);
         if self.links.next_at().is_some_and(|at| at <= now) {
             self.tend(turn);
         }
@@ -488,7 +524,7 @@ impl Swarm {
     fn update_maps(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.cx.now;
         self.expire(turn);
-        let period = turn.cx.rng.jitter(self.announcement.parameters.availability_update_period);
+        let period = turn.cx.rng.jitter(self.properties.availability_update_period);
         self.next_map_at = if self.has_drained { Time::ZERO } else { now + period };
         if !self.has_started() || self.neighbors.is_empty() {
             return;
@@ -496,7 +532,7 @@ impl Swarm {
         // Nobody waits for a map of a drained stream but those that are owed the last one.
         // One that gives nothing shows itself to its parents alone: nobody else has use for its map.
         let takes_turns = !self.has_drained && !self.gives_nothing(turn.config);
-        let to_all = turn.config.availability_send_to_all && takes_turns;
+        let to_all = self.properties.availability_send_to_all && takes_turns;
         let in_turn = if takes_turns { self.next_in_turn() } else { None };
         self.last_mapped = in_turn;
         let parent = self.next_parent_in_turn(now);

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{BitSet, Time};
+use stratus_core::{BitSet, Digest, Time};
 
 use crate::manifest::MAX_RUN;
-use crate::{Manifest, PieceEntry};
+use crate::{Kind, Manifest, PieceEntry};
 
 /// One run, from the moment we know that it exists until it leaves the window.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(crate) struct Run {
     pub(crate) known_at: Time,
     /// Its verified manifest.
     pub(crate) manifest: Option<Arc<Manifest>>,
+    /// What the next manifest names as the one before it.
+    pub(crate) link: Digest,
     /// When the last of it came.
     pub(crate) came_at: Option<Time>,
     /// Some of it came by a pull.
@@ -30,6 +32,7 @@ impl Run {
         Self {
             known_at,
             manifest: None,
+            link: [0; 16],
             came_at: None,
             is_repaired: false,
             is_abandoned: false,
@@ -71,6 +74,12 @@ impl Run {
         held.map(|position| (position, self.payloads[position as usize].clone())).collect()
     }
 
+    /// What the fragment at `position` belongs to, once the manifest is known.
+    pub(crate) fn kind(&self, position: u32) -> Option<Kind> {
+        let piece = self.manifest.as_ref()?.pieces.get(position as usize)?;
+        Some(piece.flags().kind)
+    }
+
     /// The payload at `position`, if it is here.
     pub(crate) fn payload(&self, position: u32) -> Option<&Bytes> {
         self.held.contains(position).then(|| &self.payloads[position as usize])
@@ -108,6 +117,8 @@ pub(crate) struct Window {
     newest_key: Option<u64>,
     /// Runs that lack something: few, while the window is long.
     incomplete: BTreeSet<u64>,
+    /// How many of the runs are beats, which bring nothing.
+    beats: usize,
 }
 
 /// How much a window may hold, and for how long.
@@ -154,6 +165,11 @@ impl Window {
         self.runs.len()
     }
 
+    /// Whether any run may bring something: not all are known to be beats.
+    pub(crate) fn has_content(&self) -> bool {
+        self.runs.len() > self.beats
+    }
+
     pub(crate) fn get(&self, run: u64) -> Option<&Run> {
         self.runs.get(usize::try_from(run.checked_sub(self.base)?).ok()?)
     }
@@ -189,16 +205,18 @@ impl Window {
     }
 
     /// Puts a verified manifest in its place, which must exist and be without one.
-    pub(crate) fn insert_manifest(&mut self, manifest: Arc<Manifest>) {
+    pub(crate) fn insert_manifest(&mut self, manifest: Arc<Manifest>, link: Digest) {
         let run = manifest.run;
         self.confirm(run.saturating_add(1));
-        let first = manifest.pieces[0].flags();
-        if first.is_start && first.is_key {
+        let is_key = |piece: &PieceEntry| piece.flags().is_start && piece.flags().is_key;
+        if manifest.pieces.first().is_some_and(is_key) {
             self.newest_key = self.newest_key.max(Some(run));
         }
+        self.beats += usize::from(manifest.is_beat());
         let place = self.get_mut(run).expect("the caller made the place");
         assert!(place.manifest.is_none(), "spec MC-7: a second manifest for one run was accepted");
         let added = place.set_manifest(manifest);
+        place.link = link;
         let is_complete = place.is_complete();
         self.bytes += added;
         if is_complete {
@@ -241,6 +259,7 @@ impl Window {
             match self.runs.pop_front() {
                 Some(run) => {
                     self.bytes -= run.bytes();
+                    self.beats -= usize::from(run.manifest.is_some_and(|manifest| manifest.is_beat()));
                     self.incomplete.remove(&self.base);
                 }
                 None => {

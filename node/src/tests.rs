@@ -3,7 +3,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use stratus_core::testing::{Net, NetConfig, identity, peer};
 use stratus_core::{Delivery, GroupId, Identity, PeerId, Priority, RingKey, Wire};
-use stratus_multicast::{self as multicast, Kind, Parameters, Piece, PieceFlags, Publish, StreamId};
+use stratus_multicast::{
+    self as multicast, Kind, Overrides, Parameters, Piece, PieceFlags, Publish, StreamId,
+};
 use stratus_overlay as overlay;
 
 use crate::{Command, Config, Event, Message, Node, Setup};
@@ -59,7 +61,14 @@ fn publish(net: &mut Net<Node>, by: &PeerId) -> StreamId {
     let key = identity(1_000);
     let parameters = Parameters::from(&multicast::Config::default());
     let stream = StreamId(key.public());
-    let wanted = Publish { key, name: "cam".to_owned(), authorization: None, parameters };
+    let wanted = Publish {
+        key,
+        name: "cam".to_owned(),
+        began: 1,
+        authorization: None,
+        parameters,
+        wishes: Overrides::default(),
+    };
     net.command(*by, Command::Multicast(multicast::Command::Publish(Box::new(wanted))));
     stream
 }

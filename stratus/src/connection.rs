@@ -1,8 +1,9 @@
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use stratus_core::{Identity, PeerId, PublicKey, Rng};
+use stratus_core::{GroupId, Identity, PeerId, PublicKey, Rng};
 use stratus_groupspec::Groupspec;
 use stratus_node::{Config, Node, Setup};
 use stratus_transport::{self as transport, Endpoint};
@@ -37,6 +38,8 @@ struct Shared {
     rng: Mutex<Rng>,
     servers: Mutex<Vec<Server>>,
     tasks: Mutex<Vec<Task>>,
+    /// The groups that are joined, while anybody holds them.
+    groups: Mutex<BTreeMap<GroupId, Weak<Inner>>>,
 }
 
 /// A group's task, and how to ask it to end.
@@ -56,7 +59,8 @@ impl Connection {
         let rng = Rng::from_entropy(entropy().ok_or(StartError::Entropy)?);
         let endpoint = bind(&builder, &identity)?;
         let (rng, servers, tasks) = (Mutex::new(rng), Mutex::default(), Mutex::default());
-        Ok(Self { shared: Arc::new(Shared { builder, identity, endpoint, rng, servers, tasks }) })
+        let groups = Mutex::default();
+        Ok(Self { shared: Arc::new(Shared { builder, identity, endpoint, rng, servers, tasks, groups }) })
     }
 
     /// Who this member is.
@@ -85,7 +89,13 @@ impl Connection {
     }
 
     /// Enters a group and begins to look for its members; [`Group::joined`] waits for the first.
+    ///
+    /// Joining once more gives another handle on the one membership and adds no traffic; what it may publish is what
+    /// its own groupspec authorizes.
     pub async fn join(&self, spec: &Groupspec) -> Result<Group, JoinError> {
+        if let Some(inner) = self.joined(&spec.group_id()) {
+            return Ok(Group::new(inner, spec.clone()));
+        }
         let shared = &self.shared;
         let keys = spec.keys();
         let port = shared.endpoint.join(keys.clone()).map_err(|error| match error {
@@ -99,7 +109,6 @@ impl Connection {
         let inner = Inner {
             id: spec.group_id(),
             title: spec.name().map_or_else(|| spec.group_id().to_string()[..8].to_owned(), str::to_owned),
-            spec: spec.clone(),
             multicast: shared.builder.multicast.clone(),
             requests: requests.clone(),
             events: events.downgrade(),
@@ -129,7 +138,17 @@ impl Connection {
         let mut tasks = lock(&shared.tasks);
         tasks.retain(|task| !task.handle.is_finished());
         tasks.push(task);
-        Ok(Group::new(inner))
+        let inner = Arc::new(inner);
+        let mut groups = lock(&shared.groups);
+        groups.retain(|_, inner| inner.strong_count() > 0);
+        groups.insert(inner.id, Arc::downgrade(&inner));
+        Ok(Group::new(inner, spec.clone()))
+    }
+
+    /// The group, if somebody holds it and it was not left.
+    fn joined(&self, group: &GroupId) -> Option<Arc<Inner>> {
+        let inner = lock(&self.shared.groups).get(group)?.upgrade()?;
+        (!inner.requests.is_closed()).then_some(inner)
     }
 
     /// Leaves all groups, says goodbye to neighbors and servers, and closes the socket. Takes a few seconds at

@@ -29,8 +29,8 @@ pub struct Closed;
 /// Why a group was not entered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum JoinError {
-    /// Use the [`Group`](crate::Group) that the first call gave.
-    #[error("this connection is in the group already")]
+    /// The group was left a moment ago, and its end is not over; try again.
+    #[error("this connection is still leaving the group")]
     AlreadyJoined,
     /// Leave another group first.
     #[error("this connection is in as many groups as it may be")]
@@ -99,6 +99,12 @@ pub enum PublishError {
     /// Shorten it.
     #[error("the stream name is longer than 128 bytes")]
     NameTooLong,
+    /// `NetStream.Publish.BadName`: end the other stream first, or choose another name.
+    #[error("this member publishes a stream of that name already")]
+    BadName,
+    /// A property that cannot be had.
+    #[error("{0}")]
+    Property(multicast::ConfigError),
     /// End another stream first.
     #[error("the group carries as many streams as are allowed")]
     TooManyStreams,
@@ -125,6 +131,8 @@ impl From<multicast::PublishError> for PublishError {
         match error {
             multicast::PublishError::NotAuthorized => Self::NotAuthorized,
             multicast::PublishError::NameTooLong => Self::NameTooLong,
+            multicast::PublishError::BadName => Self::BadName,
+            multicast::PublishError::Property(error) => Self::Property(error),
             // A random key of 32 bytes that is known already means that there are far too many.
             multicast::PublishError::TooManyStreams | multicast::PublishError::KeyInUse => {
                 Self::TooManyStreams
@@ -158,15 +166,54 @@ pub enum WriteError {
 /// Why a stream is not played.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum PlayError {
-    /// Use the playback that the first call gave.
-    #[error("this group plays a stream of that name already")]
-    AlreadyPlaying,
+    /// A property that cannot be had.
+    #[error(transparent)]
+    Property(#[from] multicast::ConfigError),
     /// No stream has such a name.
     #[error("the stream name is longer than 128 bytes")]
     NameTooLong,
     /// The group is closed.
     #[error(transparent)]
     Closed(#[from] Closed),
+}
+
+/// Why a playback's properties did not change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OverrideError {
+    /// A property that cannot be had.
+    #[error(transparent)]
+    Property(#[from] multicast::ConfigError),
+    /// The group is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+impl JoinError {
+    /// The name that Flash gave such a failure.
+    pub fn code(&self) -> &'static str {
+        "NetGroup.Connect.Failed"
+    }
+}
+
+impl PublishError {
+    /// The name that Flash gave such a failure.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotAuthorized => "NetStream.Connect.Rejected",
+            Self::BadName | Self::NameTooLong => "NetStream.Publish.BadName",
+            _ => "NetStream.Connect.Failed",
+        }
+    }
+}
+
+impl PlayError {
+    /// The name that Flash gave such a failure.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Closed(_) => "NetStream.Connect.Closed",
+            _ => "NetStream.Play.Failed",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,48 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+    /// A stream of ours is announced.
+    PublishStart {
+        /// Which.
+        stream: StreamId,
+        /// Its name.
+        name: String,
+    },
+    /// Another stream of the name of ours began later; viewers play that one.
+    PublishBadName {
+        /// Ours.
+        stream: StreamId,
+        /// The name.
+        name: String,
+    },
+    /// A stream that is played here showed no sign of life for too long; it is not played any more.
+    PublishIdle {
+        /// Which.
+        stream: StreamId,
+        /// Its name.
+        name: String,
+    },
+    /// A stream that is to be played here was found.
+    PlayStart {
+        /// Which.
+        stream: StreamId,
+        /// Its name.
+        name: String,
+    },
+    /// What is played under this name is another stream from here on.
+    PlayReset {
+        /// Which one it is.
+        stream: StreamId,
+        /// Its name.
+        name: String,
+    },
+    /// The publisher of a stream that is played here signed two histories of it; it is not played any more.
+    Equivocated {
+        /// Which.
+        stream: StreamId,
+        /// Its name.
+        name: String,
+    },
     /// A neighbor broke the protocol; it was dropped and is kept out.
     Misbehaved {
         /// Who.
@@ -72,10 +114,47 @@ impl Event {
             Self::LocalCoverage(_) => "NetGroup.LocalCoverage.Notify",
             Self::PublishNotify { .. } => "NetGroup.MulticastStream.PublishNotify",
             Self::UnpublishNotify { .. } => "NetGroup.MulticastStream.UnpublishNotify",
+            Self::PublishStart { .. } => "NetStream.Publish.Start",
+            Self::PublishBadName { .. } => "NetStream.Publish.BadName",
+            Self::PublishIdle { .. } => "NetStream.Publish.Idle",
+            Self::PlayStart { .. } => "NetStream.Play.Start",
+            Self::PlayReset { .. } => "NetStream.MulticastStream.Reset",
+            Self::Equivocated { .. } => "NetStream.Play.Failed",
             Self::Misbehaved { .. } => "NetGroup.Neighbor.Misbehaved",
             Self::ServerConnect { .. } => "NetGroup.Server.Connect",
             Self::ServerDisconnect { .. } => "NetGroup.Server.Disconnect",
             Self::Lagged { .. } => "NetGroup.Events.Lagged",
+        }
+    }
+
+    /// The fields that Flash gave with such an event, under its names (`neighbor` is a place on the ring, `peerID` who
+    /// is there), and ours in the same manner.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::NeighborConnect { peer, address } | Self::NeighborDisconnect { peer, address } => {
+                vec![("neighbor", address.to_string()), ("peerID", peer.to_string())]
+            }
+            Self::LocalCoverage(_) => Vec::new(),
+            Self::PublishNotify { stream, name }
+            | Self::UnpublishNotify { stream, name }
+            | Self::PublishStart { stream, name }
+            | Self::PublishBadName { stream, name }
+            | Self::PublishIdle { stream, name }
+            | Self::PlayStart { stream, name }
+            | Self::PlayReset { stream, name }
+            | Self::Equivocated { stream, name } => {
+                vec![("name", name.clone()), ("stream", format!("{:08x}", stream.alias().0))]
+            }
+            Self::Misbehaved { peer, what } => {
+                vec![("peerID", peer.to_string()), ("what", (*what).to_owned())]
+            }
+            Self::ServerConnect { server, named } => {
+                vec![("server", server.clone()), ("named", named.to_string())]
+            }
+            Self::ServerDisconnect { server, why } => {
+                vec![("server", server.clone()), ("why", why.clone())]
+            }
+            Self::Lagged { missed } => vec![("missed", missed.to_string())],
         }
     }
 }

@@ -1,9 +1,9 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use stratus_core::{GroupId, Identity, PeerId};
 use stratus_groupspec::{Groupspec, Password};
-use stratus_multicast as multicast;
+use stratus_multicast::{self as multicast, Overrides};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -15,7 +15,7 @@ use crate::mailbox::mailbox;
 use crate::password::stretch;
 use crate::playback::{Play, Playback};
 use crate::publication::{Limits, Publication, Publish};
-use crate::request::Request;
+use crate::request::{PlayHandle, Request};
 use crate::ways::Way;
 
 /// Longest stream name, bytes; the multicast's own bound.
@@ -26,13 +26,14 @@ const MOST_NAME_BYTES: usize = 128;
 #[derive(Clone, Debug)]
 pub struct Group {
     inner: Arc<Inner>,
+    /// What this handle came with: it says what may be published through it.
+    spec: Arc<Groupspec>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) id: GroupId,
     pub(crate) title: String,
-    pub(crate) spec: Groupspec,
     pub(crate) multicast: multicast::Config,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) events: broadcast::WeakSender<Event>,
@@ -40,8 +41,8 @@ pub(crate) struct Inner {
 }
 
 impl Group {
-    pub(crate) fn new(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner) }
+    pub(crate) fn new(inner: Arc<Inner>, spec: Groupspec) -> Self {
+        Self { inner, spec: Arc::new(spec) }
     }
 
     /// The group's public name: what servers know of it.
@@ -53,8 +54,11 @@ impl Group {
     /// trying.
     pub async fn joined(&self, patience: Duration) -> Result<(), JoinedError> {
         let mut neighbors = self.inner.neighbors.clone();
-        match timeout(patience, neighbors.wait_for(|count| *count > 0)).await {
-            Ok(Ok(_)) => Ok(()),
+        // What is lent by the watch must not be held over the question below, or no task could wait here.
+        let first =
+            timeout(patience, neighbors.wait_for(|count| *count > 0)).await.map(|seen| seen.map(drop));
+        match first {
+            Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Closed.into()),
             Err(_) => {
                 let (group, tried) = (self.inner.title.clone(), self.ways().await?);
@@ -84,33 +88,41 @@ impl Group {
         let authorization = match (publish.authorization, publish.password) {
             (Some(key), _) => Some(key),
             (None, Some(password)) => self.unlock(password).await?,
-            (None, None) => self.inner.spec.publish_authorization(),
+            (None, None) => self.spec.publish_authorization(),
         };
-        let publish = multicast::Publish { key, name: name.to_owned(), authorization, parameters };
+        let (name, wishes) = (name.to_owned(), publish.overrides);
+        let publish =
+            multicast::Publish { key, name: name.clone(), began: now(), authorization, parameters, wishes };
         let drained = self.ask(|reply| Request::Publish { publish: Box::new(publish), reply }).await??;
         let limits = Limits {
             fragment: self.inner.multicast.fragment_size,
             message: self.inner.multicast.max_message,
         };
-        Ok(Publication { group: self.clone(), stream, drained, linger, limits, written: 0 })
+        Ok(Publication { group: self.clone(), stream, name, drained, linger, limits, written: 0 })
     }
 
     /// The publish key that `password` gives.
     async fn unlock(&self, password: Password) -> Result<Option<Identity>, PublishError> {
-        let spec = self.inner.spec.clone();
+        let spec = self.spec.clone();
         let spec = stretch(move || spec.with_publish_password(&password)).await?;
         Ok(spec.publish_authorization())
     }
 
     /// Plays the stream of this name, now or whenever it is published.
+    ///
+    /// A second playback of a name shares the subscription of the first and adds no traffic; it begins at the next key
+    /// message. Properties that it wishes hold for both.
     pub async fn play(&self, name: &str, play: Play) -> Result<Playback, PlayError> {
         if name.len() > MOST_NAME_BYTES {
             return Err(PlayError::NameTooLong);
         }
         let (outbox, inbox) = mailbox(play.queue_bytes);
         let name = name.to_owned();
-        let drained = self.ask(|reply| Request::Play { name: name.clone(), outbox, reply }).await??;
-        Ok(Playback { group: self.clone(), name, inbox, drained, linger: play.linger })
+        play.overrides.validate()?;
+        let wishes = (play.overrides != Overrides::default()).then_some(play.overrides);
+        let ask = |reply| Request::Play { name: name.clone(), outbox, purpose: play.purpose, wishes, reply };
+        let PlayHandle { handle, drained } = self.ask(ask).await?;
+        Ok(Playback { group: self.clone(), name, inbox, drained, linger: play.linger, handle })
     }
 
     /// How the group looks from here.
@@ -160,4 +172,10 @@ impl Group {
         self.send(request(reply)).await?;
         answer.await.map_err(|_| Closed)
     }
+}
+
+/// Milliseconds since 1970: only orders the streams of one name, and nobody need agree on it.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(0)
 }

@@ -4,6 +4,7 @@ mod delays;
 mod encoder;
 mod entry;
 mod keeping;
+mod meter;
 mod seeking;
 mod streams;
 mod trains;
@@ -23,11 +24,12 @@ use tokio::time::{Instant, sleep_until};
 use self::encoder::Encoder;
 pub(crate) use self::entry::{Entry, Start};
 use self::keeping::Keeping;
+use self::meter::Meter;
 use self::streams::Streams;
 use self::trains::Trains;
 use crate::cache::Cache;
 use crate::event::Event;
-use crate::info::{GroupInfo, WireInfo};
+use crate::info::{GroupInfo, NetGroupInfo, NetStreamMulticastInfo, WireInfo};
 use crate::rendezvous::Told;
 use crate::request::Request;
 
@@ -80,6 +82,7 @@ pub(crate) struct Host {
     entry: Entry,
     keeping: Keeping,
     streams: Streams,
+    meter: Meter,
     out: Vec<Output>,
     encoder: Encoder,
     trains: Trains,
@@ -117,6 +120,7 @@ impl Host {
             entry,
             keeping: Keeping::new(cache),
             streams: Streams::default(),
+            meter: Meter::default(),
             out: Vec::new(),
             encoder: Encoder::default(),
             trains: Trains::new(sends_trains),
@@ -155,6 +159,7 @@ impl Host {
                 Turn::Due => self.wake(),
             }
             self.apply();
+            self.measure();
         }
         self.leave();
     }
@@ -172,6 +177,15 @@ impl Host {
         let node = self.node.deadline().map(|deadline| self.moment(deadline.at));
         let others = [self.entry.due(), self.keeping.due()];
         node.into_iter().chain(others.into_iter().flatten()).min().unwrap_or_else(|| Instant::now() + LONG)
+    }
+
+    /// Looks at the counters now and then, so that rates can be told.
+    fn measure(&mut self) {
+        let now = Instant::now();
+        if self.meter.is_due(now) {
+            let streams = self.node.multicast().streams();
+            self.meter.note(now, streams.map(|(stream, info)| (stream, info.counters)));
+        }
     }
 
     fn now(&self) -> Time {
@@ -270,14 +284,21 @@ impl Host {
                     self.multicast(multicast::Command::Unpublish(stream));
                 }
             }
-            Request::Play { name, outbox, reply } => {
-                if self.streams.play(&name, outbox, reply) {
-                    self.multicast(multicast::Command::Subscribe { name });
+            Request::Play { name, outbox, purpose, wishes, reply } => {
+                if self.streams.play(&name, outbox, purpose, reply) {
+                    self.multicast(multicast::Command::Subscribe { name: name.clone() });
+                }
+                if let Some(wishes) = wishes {
+                    self.multicast(multicast::Command::SetOverrides { name, wishes });
                 }
             }
-            Request::Stop { name } => {
-                self.streams.stop(&name);
-                self.multicast(multicast::Command::Unsubscribe { name });
+            Request::SetOverrides { name, wishes } => {
+                self.multicast(multicast::Command::SetOverrides { name, wishes });
+            }
+            Request::Stop { name, handle } => {
+                if self.streams.stop(&name, handle) {
+                    self.multicast(multicast::Command::Unsubscribe { name });
+                }
             }
             Request::AddNeighbor(peer) => self.overlay(overlay::Command::AddNeighbor(peer)),
             Request::AddMemberHint(peer) => self.overlay(overlay::Command::AddMemberHint(peer)),
@@ -357,7 +378,12 @@ impl Host {
         match event {
             stratus_node::Event::Overlay(event) => self.overlay_event(event),
             stratus_node::Event::Multicast(event) => {
-                if let Some(event) = self.streams.event(event) {
+                let node = &self.node;
+                let access = |stream: &multicast::StreamId| {
+                    let info = node.multicast().stream(stream);
+                    info.map_or_else(Default::default, |info| info.parameters.sample_access)
+                };
+                for event in self.streams.event(event, access) {
                     self.tell(event);
                 }
             }
@@ -416,14 +442,22 @@ impl Host {
             wire.drops.full += drops.full;
             wire.drops.too_long += drops.too_long;
         }
+        let streams: Vec<_> = self.node.multicast().streams().collect();
+        let now = Instant::now();
+        let multicast = |(stream, info): &(multicast::StreamId, multicast::StreamInfo)| {
+            let rates = self.meter.rates(now, stream, &info.counters);
+            (*stream, NetStreamMulticastInfo::of(&info.counters, rates))
+        };
         GroupInfo {
+            multicast: streams.iter().map(multicast).collect(),
+            services: NetGroupInfo::default(),
             group: self.entry.group(),
             peer: self.endpoint.peer(),
             address: overlay.address(),
             coverage: overlay.coverage(),
             estimated_member_count: overlay.estimated_member_count(),
             neighbors: overlay.neighbors(),
-            streams: self.node.multicast().streams().collect(),
+            streams,
             joined_after: self.joined_after,
             round_trips: self.round_trips.clone(),
             delays: self.streams.delays(),

@@ -1,9 +1,14 @@
+mod flash;
+
 use std::time::Duration;
 
 use stratus_core::{GroupAddress, GroupId, Histogram, PeerId, RingArc};
 use stratus_multicast::{StreamId, StreamInfo};
 use stratus_overlay::Neighbor;
 use stratus_transport::{Buffers, Drops, EndpointCounters, HandshakeCounters};
+
+pub(crate) use flash::Rates;
+pub use flash::{NetGroupInfo, NetStreamMulticastInfo};
 
 /// How a group looks from here, at one moment.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,6 +34,10 @@ pub struct GroupInfo {
     /// For each stream that is played, how much later than the quickest of the last minutes each message came. What all
     /// of them need is not in it: the clocks of publisher and viewer are not compared.
     pub delays: Vec<(String, Histogram)>,
+    /// `NetStreamMulticastInfo` of each of these streams.
+    pub multicast: Vec<(StreamId, NetStreamMulticastInfo)>,
+    /// `NetGroupInfo`.
+    pub services: NetGroupInfo,
     /// What the overlay counted.
     pub overlay: stratus_overlay::Stats,
     /// Bytes of the overlay's messages sent.
@@ -77,8 +86,18 @@ impl GroupInfo {
         self.neighbors.len()
     }
 
-    /// The stream of this name.
+    /// The stream of this name; of several the one that is published or played here, else any.
     pub fn stream(&self, name: &str) -> Option<&StreamInfo> {
-        self.streams.iter().map(|(_, info)| info).find(|info| info.name == name)
+        self.find(name).map(|(_, info)| info)
+    }
+
+    /// `NetStreamMulticastInfo` of the stream of this name.
+    pub fn multicast_info(&self, name: &str) -> Option<&NetStreamMulticastInfo> {
+        let (wanted, _) = self.find(name)?;
+        self.multicast.iter().find(|(stream, _)| stream == wanted).map(|(_, info)| info)
+    }
+
+    fn find(&self, name: &str) -> Option<&(StreamId, StreamInfo)> {
+        self.streams.iter().filter(|(_, info)| info.name == name).max_by_key(|(_, info)| info.is_active)
     }
 }

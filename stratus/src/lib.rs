@@ -46,19 +46,20 @@ mod ways;
 pub use builder::Builder;
 pub use connection::Connection;
 pub use error::{
-    Closed, JoinError, JoinTimeout, JoinedError, PlayError, PublishError, StartError, WriteError,
+    Closed, JoinError, JoinTimeout, JoinedError, OverrideError, PlayError, PublishError, StartError,
+    WriteError,
 };
 pub use event::{Event, Events};
 pub use group::Group;
-pub use info::{ConnectionInfo, GroupInfo, WireInfo};
+pub use info::{ConnectionInfo, GroupInfo, NetGroupInfo, NetStreamMulticastInfo, WireInfo};
 pub use password::{NoEntropy, random_salt, stretch};
-pub use playback::{Play, Playback, Played};
+pub use playback::{Play, Playback, Played, Purpose};
 pub use publication::{Outgoing, Publication, Publish};
 pub use stratus_core::{GroupAddress, GroupId, Histogram, Identity, PeerId, RingArc};
 pub use stratus_groupspec::{self as groupspec, GroupSpecifier, Groupspec, Password};
 pub use stratus_multicast::{
-    Config as MulticastConfig, Kind, MulticastInfo, Parameters, Path as MulticastPath, Piece, PieceFlags,
-    StreamId, StreamInfo, StreamMessage,
+    Config as MulticastConfig, ConfigError, Kind, MulticastInfo, Overrides, Parameters, Path as MulticastPath, Piece,
+    PieceFlags, Properties, Reliability, SampleAccess, StreamId, StreamInfo, StreamMessage,
 };
 pub use stratus_overlay::{Config as OverlayConfig, Neighbor, Reason};
 #[cfg(any(test, feature = "testing"))]

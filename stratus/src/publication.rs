@@ -3,12 +3,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use stratus_core::Identity;
 use stratus_groupspec::Password;
-use stratus_multicast::{Kind, Parameters, Piece, PieceFlags, StreamId};
+use stratus_multicast::{Kind, Overrides, Parameters, Piece, PieceFlags, StreamId};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::error::{Closed, WriteError};
 use crate::group::Group;
+use crate::info::NetStreamMulticastInfo;
 use crate::request::Request;
 
 /// How a stream is published.
@@ -22,6 +23,9 @@ pub struct Publish {
     pub password: Option<Password>,
     /// How long [`Publication::end`] stays until all have everything; `None`: the stream's window and 2 s.
     pub linger: Option<Duration>,
+    /// What holds for this stream at this member and does not travel with it: the relay margin and the push neighbor
+    /// limit. Default: as the connection's settings say.
+    pub overrides: Overrides,
 }
 
 /// A whole message to be sent.
@@ -40,6 +44,7 @@ pub struct Outgoing {
 pub struct Publication {
     pub(crate) group: Group,
     pub(crate) stream: StreamId,
+    pub(crate) name: String,
     pub(crate) drained: watch::Receiver<bool>,
     pub(crate) linger: Duration,
     pub(crate) limits: Limits,
@@ -71,6 +76,11 @@ impl Publication {
     /// Which stream this is.
     pub fn stream(&self) -> StreamId {
         self.stream
+    }
+
+    /// `multicastInfo`: what the stream has moved here.
+    pub async fn multicast_info(&self) -> Result<Option<NetStreamMulticastInfo>, Closed> {
+        Ok(self.group.info().await?.multicast_info(&self.name).copied())
     }
 
     /// Writes one fragment of a message. Waits while the group is busy.

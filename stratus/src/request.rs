@@ -1,10 +1,10 @@
 use stratus_core::PeerId;
-use stratus_multicast::{Piece, Publish, PublishError, StreamId};
+use stratus_multicast::{Overrides, Piece, Publish, PublishError, StreamId};
 use tokio::sync::{oneshot, watch};
 
-use crate::error::PlayError;
 use crate::info::GroupInfo;
 use crate::mailbox::Outbox;
+use crate::playback::Purpose;
 use crate::ways::Way;
 
 /// Requests that may wait for a group's task: enough for it to be away for one turn, few enough that a writer
@@ -14,14 +14,40 @@ pub(crate) const CAPACITY: usize = 256;
 /// Turns true when everyone has what is left of a stream.
 pub(crate) type Drained = watch::Receiver<bool>;
 
+/// One of the playbacks of a name.
+#[derive(Debug)]
+pub(crate) struct PlayHandle {
+    pub(crate) handle: u64,
+    pub(crate) drained: Drained,
+}
+
 /// What handles ask of a group's task.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Publish { publish: Box<Publish>, reply: oneshot::Sender<Result<Drained, PublishError>> },
-    Write { stream: StreamId, pieces: Vec<Piece> },
+    Publish {
+        publish: Box<Publish>,
+        reply: oneshot::Sender<Result<Drained, PublishError>>,
+    },
+    Write {
+        stream: StreamId,
+        pieces: Vec<Piece>,
+    },
     Unpublish(StreamId),
-    Play { name: String, outbox: Outbox, reply: oneshot::Sender<Result<Drained, PlayError>> },
-    Stop { name: String },
+    Play {
+        name: String,
+        outbox: Outbox,
+        purpose: Purpose,
+        wishes: Option<Overrides>,
+        reply: oneshot::Sender<PlayHandle>,
+    },
+    SetOverrides {
+        name: String,
+        wishes: Overrides,
+    },
+    Stop {
+        name: String,
+        handle: u64,
+    },
     AddNeighbor(PeerId),
     AddMemberHint(PeerId),
     Info(oneshot::Sender<GroupInfo>),

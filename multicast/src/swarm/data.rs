@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Delivery, PeerId, Priority, Time};
+use stratus_core::{Delivery, Digest, PeerId, Priority, Time};
 
 use super::{Role, Swarm, Turn};
 use crate::player::Played;
@@ -45,17 +45,21 @@ impl Swarm {
         if !self.takes(run) {
             return;
         }
-        if let Some(place) = self.window.get(run)
-            && place.manifest.is_some()
-        {
+        if let Some(known) = self.window.get(run).and_then(|place| place.manifest.clone()) {
             self.count_duplicate(manifest.inline_len(), is_repair);
+            self.on_second_manifest(turn, from, &known, &manifest);
             return;
         }
         if !manifest.is_authentic(turn.cx.verify, &self.announcement.stream) {
             self.misbehaved(turn, from, "a manifest that the stream's key did not sign");
             return;
         }
-        self.accept_manifest(turn, &manifest, is_repair);
+        let link = manifest.link(turn.cx.verify);
+        if let Some(rival) = self.rival(&manifest, link) {
+            self.condemn(turn, &rival, &manifest);
+            return;
+        }
+        self.accept_manifest(turn, from, &manifest, link, is_repair);
         if !is_repair {
             self.note_hops(&from, run, hops);
         }
@@ -77,13 +81,27 @@ impl Swarm {
         self.is_subscribed() && self.has_started() && run >= self.window.base()
     }
 
-    fn accept_manifest(&mut self, turn: &mut Turn<'_, '_>, manifest: &Arc<Manifest>, is_repair: bool) {
+    fn accept_manifest(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: PeerId,
+        manifest: &Arc<Manifest>,
+        link: Digest,
+        is_repair: bool,
+    ) {
         let run = manifest.run;
         self.reach(turn, run);
         if run >= self.window.verified_end() {
-            self.advanced_at = turn.cx.now;
+            self.alive_at = turn.cx.now;
+            // Beats come too seldom to show which slices flow.
+            if !manifest.is_beat() {
+                self.advanced_at = turn.cx.now;
+            }
         }
-        self.window.insert_manifest(manifest.clone());
+        self.window.insert_manifest(manifest.clone(), link);
+        if let Some(neighbor) = self.neighbors.get_mut(&from) {
+            neighbor.note_gave(run);
+        }
         // Every run of a stream has about the same fragments; the last of a message is shorter.
         self.rate.note(manifest, manifest.inline_len() + hashed_len(manifest, turn.config.fragment_size));
         self.count_inline(manifest, is_repair);
@@ -165,7 +183,7 @@ impl Swarm {
                 return Verdict::Useless;
             }
             None => {
-                self.misbehaved(turn, from, "a fragment that its run does not have");
+                self.suspect(turn, from, run, "a fragment that its run does not have");
                 return Verdict::Forged;
             }
         };
@@ -175,7 +193,7 @@ impl Swarm {
             return Verdict::Useless;
         }
         if turn.cx.verify.digest(payload) != *digest {
-            self.misbehaved(turn, from, "a fragment that fails its verified manifest");
+            self.suspect(turn, from, run, "a fragment that fails its verified manifest");
             return Verdict::Forged;
         }
         place.is_repaired |= is_repair;
@@ -470,10 +488,11 @@ impl Swarm {
 
     /// Passes over what the window has closed on, and stops seeking the rest of those messages (spec MC-10).
     pub(super) fn give_up(&mut self, turn: &mut Turn<'_, '_>) {
-        let window = self.announcement.parameters.window_duration;
-        let horizon = turn.cx.now - window;
+        let now = turn.cx.now;
+        let (window, reliability) =
+            (self.properties.window_duration, self.announcement.parameters.reliability);
         let Some(player) = &mut self.player else { return };
-        if horizon == Time::ZERO || !player.give_up(&self.window, horizon) {
+        if !player.give_up(&self.window, |kind| now - reliability.patience(kind, window)) {
             return;
         }
         self.play(turn);

@@ -52,9 +52,10 @@ impl Swarm {
         }
         self.role = Role::Subscriber;
         self.advanced_at = turn.cx.now;
+        self.alive_at = turn.cx.now;
         self.tell_interest(turn, connected);
         self.links.begin(turn.cx.now);
-        self.next_map_at = turn.cx.now + self.announcement.parameters.availability_update_period;
+        self.next_map_at = turn.cx.now + self.properties.availability_update_period;
     }
 
     /// Tells neighbors, interested themselves or not, that we take part.
@@ -82,11 +83,17 @@ impl Swarm {
         let (announcement, stats) = (self.announcement.clone(), self.stats);
         let neighbors = std::mem::take(&mut self.neighbors);
         let subscribers = std::mem::take(&mut self.subscribers);
-        *self = Self::new(self.known_at, announcement, Role::Idle, turn.setup);
+        let life = self.life;
+        *self = Self::new(turn.cx.now, announcement, Role::Idle, turn.setup, turn.config);
+        self.life = life;
         self.stats = stats;
         self.subscribers = subscribers;
         self.neighbors = neighbors;
-        self.neighbors.values_mut().for_each(|neighbor| neighbor.outstanding = 0);
+        for neighbor in self.neighbors.values_mut() {
+            neighbor.outstanding = 0;
+            neighbor.suspicion = None;
+            neighbor.gave.clear();
+        }
     }
 
     /// Asks someone for a start, if we need one and nobody is asked.
@@ -159,7 +166,7 @@ impl Swarm {
         if from < next && (!is_whole || !self.join.admit(turn.cx.now, turn.config.max_starts_per_second)) {
             return Start::Refused;
         }
-        if from == next && !self.is_publisher() && self.window.len() > 0 {
+        if from == next && !self.is_publisher() && self.window.has_content() {
             // No key frame here: someone else may have one.
             return Start::Refused;
         }

@@ -69,6 +69,7 @@ impl Swarm {
             self.choose_parents(turn);
             self.seek_quicker(turn);
         }
+        self.judge_suspects(turn);
         self.drop_silent_children(now);
         self.shed_surplus(turn);
         if now >= self.links.review_at {

@@ -9,6 +9,7 @@ use stratus_core::{BitSet, Delivery, PeerId, Priority, Time};
 use super::{Swarm, Turn};
 use crate::message::{MAX_WANTS, Want};
 use crate::neighbor::Neighbor;
+use crate::window::Run;
 use crate::{Message, PieceEntry, SliceStamp};
 
 /// Most requests of children that wait for what we are missing ourselves.
@@ -88,7 +89,7 @@ impl Swarm {
     pub(super) fn first_check(&self, turn: &mut Turn<'_, '_>, run: u64) -> Time {
         let now = turn.cx.now;
         let slice = self.parents.get(self.slice_of(run));
-        let fetch = self.announcement.parameters.fetch_period;
+        let fetch = self.properties.fetch_period;
         let is_expected = slice.parent.is_some_and(|parent| parent.until.is_none_or(|until| run < until));
         if !is_expected && slice.asked.is_none() {
             return now + turn.cx.rng.jitter(fetch / 2);
@@ -114,7 +115,7 @@ impl Swarm {
         let now = turn.cx.now;
         let mut requests: BTreeMap<PeerId, Vec<Want>> = BTreeMap::new();
         for run in self.holes.due(now) {
-            let Some(want) = self.want(run) else {
+            let Some(want) = self.want(now, run) else {
                 if let Some(asked) = self.holes.close(run).and_then(|hole| hole.asked) {
                     self.request_ended(&asked);
                 }
@@ -148,7 +149,7 @@ impl Swarm {
         let slice = self.parents.get(self.slice_of(run));
         let has_gap = self.gap(run).is_some_and(|gap| !gap.is_empty());
         let is_first = self.holes.get(run).is_some_and(|hole| hole.attempts == 0);
-        let patience = self.slice_interval() + self.announcement.parameters.fetch_period;
+        let patience = self.slice_interval() + self.properties.fetch_period;
         let is_pushing = now.since(slice.heard_at) <= patience;
         let is_ahead = slice.pushed.is_none_or(|pushed| run > pushed || run == pushed && !has_gap);
         is_first
@@ -177,7 +178,7 @@ impl Swarm {
     }
 
     /// What is missing of `run`, if it is still worth asking for.
-    fn want(&self, run: u64) -> Option<Want> {
+    fn want(&self, now: Time, run: u64) -> Option<Want> {
         let place = self.window.get(run)?;
         if place.is_abandoned || place.is_complete() {
             return None;
@@ -188,7 +189,21 @@ impl Swarm {
         if is_arriving && self.holes.get(run).is_some_and(|hole| hole.attempts == 0) {
             positions = self.gap(run).filter(|gap| !gap.is_empty()).unwrap_or(positions);
         }
-        Some(Want { run, manifest: place.manifest.is_none(), positions })
+        positions = positions.minus(self.let_go(now, place));
+        let manifest = place.manifest.is_none();
+        (manifest || !positions.is_empty()).then_some(Want { run, manifest, positions })
+    }
+
+    /// Positions of a run whose class is not worth repairing any more (spec MC-19).
+    fn let_go(&self, now: Time, place: &Run) -> BitSet {
+        let (window, reliability) =
+            (self.properties.window_duration, self.announcement.parameters.reliability);
+        let age = now.since(place.known_at);
+        let is_late = |position: &u32| {
+            let kind = place.kind(*position);
+            kind.is_some() && age > reliability.patience(kind, window)
+        };
+        place.missing().iter().filter(is_late).collect()
     }
 
     /// Positions of `run` that are here and wait for its manifest: asking for them would bring them twice.

@@ -50,7 +50,7 @@ impl Swarm {
     /// What we can give in push.
     pub(super) fn room(&self, config: &crate::Config) -> Room {
         let slices = self.slices();
-        let limit = config.push_neighbor_limit;
+        let limit = self.properties.push_neighbor_limit;
         let total = Room::slots(config.upload, self.rate.wire(), slices);
         if self.is_publisher() {
             // One copy of every slice goes out whatever the budget, or nobody has it.

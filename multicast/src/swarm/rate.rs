@@ -24,6 +24,11 @@ impl Rate {
 
     /// A run became known with about this many payload bytes.
     pub(super) fn note(&mut self, manifest: &Manifest, bytes: usize) {
+        if manifest.is_beat() {
+            // A rest is no measure of how fast the stream goes.
+            self.anchor = None;
+            return;
+        }
         self.bytes_seen += bytes as u64;
         let (run, at) = (manifest.run, manifest.published_at);
         let Some((first_run, first_at, bytes_before)) = self.anchor else {

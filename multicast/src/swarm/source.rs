@@ -7,14 +7,15 @@ use stratus_core::PeerId;
 
 use super::{Role, Swarm, Turn};
 use crate::cutter::CutRun;
-use crate::{Announcement, End, Event, Piece};
+use crate::{Announcement, End, Piece};
 
 impl Swarm {
     /// Our stream begins: maps and upkeep start.
-    pub(crate) fn begin_publishing(&mut self, turn: &Turn<'_, '_>) {
+    pub(crate) fn begin_publishing(&mut self, turn: &mut Turn<'_, '_>) {
         self.links.begin(turn.cx.now);
         self.began_at = turn.cx.now;
-        self.next_map_at = turn.cx.now + self.announcement.parameters.availability_update_period;
+        self.next_map_at = turn.cx.now + self.properties.availability_update_period;
+        self.plan_renewal(turn);
     }
 
     /// The next piece of our stream.
@@ -38,11 +39,18 @@ impl Swarm {
 
     fn cut(&mut self, turn: &mut Turn<'_, '_>) {
         let Role::Publisher(cutter) = &mut self.role else { return };
-        let Some(CutRun { manifest, payloads }) = cutter.cut(turn.cx.now, turn.cx.verify) else { return };
+        let Some(cut) = cutter.cut(turn.cx.now, turn.cx.verify) else { return };
+        self.note_cut(turn.cx.now);
+        self.give_out(turn, cut);
+    }
+
+    /// Keeps a run of ours and pushes it.
+    pub(super) fn give_out(&mut self, turn: &mut Turn<'_, '_>, cut: CutRun) {
+        let CutRun { manifest, payloads } = cut;
         let run = manifest.run;
         let limits = self.limits(turn.config);
         self.window.reach(run, turn.cx.now, &limits);
-        self.window.insert_manifest(manifest.clone());
+        self.window.insert_manifest(manifest.clone(), manifest.link(turn.cx.verify));
         self.rate.note(&manifest, payloads.iter().map(Bytes::len).sum());
         let mut separate = Vec::with_capacity(payloads.len());
         for (position, payload) in (0..).zip(payloads) {
@@ -70,21 +78,9 @@ impl Swarm {
         announcement.sequence += 1;
         announcement.end = Some(End { runs, fragments });
         self.announcement = Arc::new(announcement.signed(&turn.setup.group, cutter.key()));
+        self.announced(turn.cx.now, std::time::Duration::ZERO, turn.config);
         self.owe_maps(turn.cx.now);
         self.check_drained(turn);
         Some(self.announcement.clone())
-    }
-
-    /// A later announcement of this stream, already checked: takes it over.
-    pub(crate) fn renew(&mut self, turn: &mut Turn<'_, '_>, announcement: Arc<Announcement>) {
-        let had_ended = self.has_ended();
-        self.announcement = announcement;
-        if let Some(end) = self.announcement.end
-            && !had_ended
-        {
-            let (stream, name) = (self.announcement.stream, self.announcement.name.clone());
-            turn.event(Event::UnpublishNotify { stream, name, end });
-            self.on_end(turn);
-        }
     }
 }

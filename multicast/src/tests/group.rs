@@ -9,8 +9,8 @@ use stratus_core::testing::{Net, NetConfig, identity, peer};
 use stratus_core::{GroupId, Identity, PeerId, Rng, Time};
 
 use crate::{
-    Command, Config, Event, Kind, Multicast, MulticastInfo, Parameters, Piece, PieceFlags, Publish, Setup,
-    StreamId, StreamMessage,
+    Command, Config, Event, Kind, Multicast, MulticastInfo, Overrides, Parameters, Piece, PieceFlags,
+    Publish, Setup, StreamId, StreamMessage,
 };
 
 pub(crate) struct Group {
@@ -71,24 +71,72 @@ impl Group {
     }
 
     pub(crate) fn publish(&mut self, number: u64, name: &str) -> StreamId {
-        let wanted = Publish {
-            key: identity(1_000 + number),
+        self.publish_as(number, 0, name)
+    }
+
+    /// Member `number` publishes the `life`-th of its streams, which begins when it does.
+    pub(crate) fn publish_as(&mut self, number: u64, life: u64, name: &str) -> StreamId {
+        self.publish_with(number, life, name, |_| {})
+    }
+
+    pub(crate) fn publish_with(
+        &mut self,
+        number: u64,
+        life: u64,
+        name: &str,
+        change: impl FnOnce(&mut Publish),
+    ) -> StreamId {
+        let mut wanted = Publish {
+            key: identity(1_000 + number + 1_000 * life),
             name: name.to_owned(),
+            began: self.net.now().as_micros() / 1_000,
             authorization: self.authority.clone(),
             parameters: Parameters::from(&self.config),
+            wishes: Overrides::default(),
         };
+        change(&mut wanted);
+        let stream = StreamId(wanted.key.public());
         self.net.command(peer(number), Command::Publish(Box::new(wanted)));
-        Self::stream(number)
+        stream
     }
 
     pub(crate) fn subscribe(&mut self, number: u64, name: &str) {
         self.net.command(peer(number), Command::Subscribe { name: name.to_owned() });
     }
 
+    /// The stream that member `number` publishes for the `life`-th time.
+    pub(crate) fn stream_of(number: u64, life: u64) -> StreamId {
+        StreamId(identity(1_000 + number + 1_000 * life).public())
+    }
+
     /// One-fragment messages at a constant rate, beginning now.
     pub(crate) fn write(&mut self, number: u64, size: usize, every: Duration, duration: Duration) {
-        let stream = Self::stream(number);
-        let begin = self.net.now();
+        self.write_to(Self::stream(number), number, size, every, duration);
+    }
+
+    /// The same to any stream of member `number`.
+    pub(crate) fn write_to(
+        &mut self,
+        stream: StreamId,
+        number: u64,
+        size: usize,
+        every: Duration,
+        duration: Duration,
+    ) {
+        let end = self.plan(stream, number, self.net.now(), size, every, duration);
+        self.net.run_until(end);
+    }
+
+    /// The same from `begin` on, without waiting for it; says when it ends.
+    pub(crate) fn plan(
+        &mut self,
+        stream: StreamId,
+        number: u64,
+        begin: Time,
+        size: usize,
+        every: Duration,
+        duration: Duration,
+    ) -> Time {
         let mut at = begin;
         while at < begin + duration {
             let mut payload = vec![0; size];
@@ -100,7 +148,7 @@ impl Group {
             self.net.command_at(at, peer(number), Command::Write { stream, piece });
             at += every;
         }
-        self.net.run_until(at);
+        at
     }
 
     pub(crate) fn unpublish(&mut self, number: u64) {
@@ -108,7 +156,11 @@ impl Group {
     }
 
     pub(crate) fn sent(&self, number: u64) -> &[Bytes] {
-        &self.sent[&Self::stream(number)]
+        self.sent_by(Self::stream(number))
+    }
+
+    pub(crate) fn sent_by(&self, stream: StreamId) -> &[Bytes] {
+        &self.sent[&stream]
     }
 
     pub(crate) fn messages(&self, number: u64) -> Vec<(Time, StreamMessage)> {
@@ -123,6 +175,17 @@ impl Group {
 
     pub(crate) fn received(&self, number: u64) -> Vec<Bytes> {
         self.messages(number).into_iter().map(|(_, message)| message.payload()).collect()
+    }
+
+    /// What came of one stream.
+    pub(crate) fn received_of(&self, number: u64, wanted: &StreamId) -> Vec<Bytes> {
+        let events = self.net.events(&peer(number)).iter();
+        events
+            .filter_map(|(_, event)| match event {
+                Event::Message { stream, message } if stream == wanted => Some(message.payload()),
+                _ => None,
+            })
+            .collect()
     }
 
     pub(crate) fn events_of(&self, number: u64, is_wanted: impl Fn(&Event) -> bool) -> Vec<Event> {

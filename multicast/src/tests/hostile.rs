@@ -63,7 +63,8 @@ fn a_forged_fragment_is_never_relayed_and_costs_its_sender_the_link() {
 fn a_forged_manifest_is_never_relayed_and_costs_its_sender_the_link() {
     let (mut group, stream) = running();
     let entry = PieceEntry::Hashed { flags: PieceFlags::default(), digest: [7; 16] };
-    let forged = Manifest::signed(&identity(66), 10_000, 40_000, Duration::from_secs(9), vec![entry]);
+    let forged =
+        Manifest::signed(&identity(66), 10_000, 40_000, Duration::from_secs(9), [0; 16], vec![entry]);
     let message =
         Message::Manifest { stream: stream.alias(), is_repair: false, hops: 0, manifest: Arc::new(forged) };
     let how = urgent(&group);
@@ -121,9 +122,13 @@ fn publishing_without_authorization_is_refused_at_home_and_by_every_member() {
     let key = identity(1_000);
     let grant = Announcement::grant(&GroupId::from_bytes([9; 32]), &stream, "cam", &identity(501));
     let parameters = Parameters::from(&group.config);
-    let announcement = Announcement::unsigned(stream, peer(0), "cam".to_owned(), parameters, Some(grant))
+    let announcement = Announcement::unsigned(stream, peer(0), "cam".to_owned(), 1, parameters, Some(grant))
         .signed(&GroupId::from_bytes([9; 32]), &key);
-    let message = Message::Announce { announcement: Arc::new(announcement), subscribers: Vec::new() };
+    let message = Message::Announce {
+        announcement: Arc::new(announcement),
+        age: Duration::ZERO,
+        subscribers: Vec::new(),
+    };
     for victim in 1..3 {
         group.net.forge(peer(0), peer(victim), &message, Delivery::Control);
     }
@@ -143,12 +148,16 @@ fn an_announcement_of_another_group_or_with_a_changed_name_is_refused() {
     let key = identity(1_000);
     let stream = StreamId(key.public());
     let parameters = Parameters::from(&group.config);
-    let draft = Announcement::unsigned(stream, peer(0), "cam".to_owned(), parameters, None);
+    let draft = Announcement::unsigned(stream, peer(0), "cam".to_owned(), 1, parameters, None);
     let foreign = draft.clone().signed(&GroupId::from_bytes([8; 32]), &key);
     let mut renamed = draft.signed(&GroupId::from_bytes([9; 32]), &key);
     renamed.name = "cam2".to_owned();
     for announcement in [foreign, renamed] {
-        let message = Message::Announce { announcement: Arc::new(announcement), subscribers: Vec::new() };
+        let message = Message::Announce {
+            announcement: Arc::new(announcement),
+            age: Duration::ZERO,
+            subscribers: Vec::new(),
+        };
         group.net.forge(peer(0), peer(1), &message, Delivery::Control);
     }
     group.net.run_for(MS(100));

@@ -114,7 +114,7 @@ fn a_publisher_that_comes_back_with_a_new_key_is_found_by_its_name() {
     let expected = [
         Event::PublishNotify { stream: first, name: name() },
         Event::PlayStart { stream: first, name: name() },
-        Event::UnpublishNotify { stream: first, name: name(), end },
+        Event::UnpublishNotify { stream: first, name: name(), end: Some(end) },
         Event::PlayEnd { stream: first },
         Event::Drained { stream: first },
         Event::PublishNotify { stream: second, name: name() },
@@ -208,8 +208,14 @@ fn a_name_that_is_too_long_and_a_key_in_use_are_refused() {
     group.publish(0, "cam");
     for name in ["n".repeat(129), "cam".to_owned()] {
         let parameters = Parameters::from(&group.config);
-        let wanted =
-            Publish { key: stratus_core::testing::identity(1_000), name, authorization: None, parameters };
+        let wanted = Publish {
+            key: stratus_core::testing::identity(1_000),
+            name,
+            began: 1,
+            authorization: None,
+            parameters,
+            wishes: crate::Overrides::default(),
+        };
         group.net.command(peer(0), Command::Publish(Box::new(wanted)));
     }
     let refused: Vec<_> = group

@@ -12,8 +12,8 @@ use stratus_core::{BitSet, DirectVerify, GroupId, PeerId, Rng, Time};
 use crate::cutter::{CutRun, Cutter};
 use crate::message::{Start, StartAnswer, Subscriber};
 use crate::{
-    Announcement, Availability, Command, Config, Kind, Message, Multicast, Parameters, Piece, PieceFlags,
-    Publish, PushAnswer, PushRequest, PushStop, Setup, StreamAlias, StreamId, Want,
+    Announcement, Availability, Command, Config, Kind, Message, Multicast, Overrides, Parameters, Piece,
+    PieceFlags, Publish, PushAnswer, PushRequest, PushStop, Setup, StreamAlias, StreamId, Want,
 };
 
 const GROUP: GroupId = GroupId::from_bytes([9; 32]);
@@ -47,7 +47,7 @@ fn foreign() -> Foreign {
     }
     let parameters = Parameters::from(&Config::default());
     let stream = StreamId(key.public());
-    let announcement = Announcement::unsigned(stream, peer(1), "cam".to_owned(), parameters, None);
+    let announcement = Announcement::unsigned(stream, peer(1), "cam".to_owned(), 1, parameters, None);
     Foreign { announcement: Arc::new(announcement.signed(&GROUP, &key)), runs }
 }
 
@@ -139,7 +139,11 @@ impl Subject for Liveliness {
 
     fn message(&mut self, _: &Multicast, _: PeerId, _: Time, rng: &mut Rng) -> Message {
         match rng.below(20) {
-            0 => Message::Announce { announcement: self.foreign().announcement.clone(), subscribers: vec![] },
+            0 => Message::Announce {
+                announcement: self.foreign().announcement.clone(),
+                age: Duration::from_secs(rng.below(400)),
+                subscribers: vec![],
+            },
             1..10 => self.media(rng),
             _ => self.control(rng),
         }
@@ -153,7 +157,14 @@ impl Subject for Liveliness {
             4 => {
                 let parameters = Parameters::from(&Config::default());
                 let (key, name) = (identity(1_000), "mine".to_owned());
-                Command::Publish(Box::new(Publish { key, name, authorization: None, parameters }))
+                Command::Publish(Box::new(Publish {
+                    key,
+                    name,
+                    began: 5,
+                    authorization: None,
+                    parameters,
+                    wishes: Overrides::default(),
+                }))
             }
             5 if rng.chance(1, 9) => Command::Unpublish(stream),
             6 => {

@@ -5,6 +5,7 @@ mod joining;
 mod laws;
 mod live;
 mod roles;
+mod names;
 mod vectors;
 mod window;
 

@@ -10,7 +10,7 @@ use stratus_core::{BitSet, DecodeError, DirectVerify, GroupId, Rng, Wire};
 use crate::message::{Start, StartAnswer, Subscriber};
 use crate::{
     Announcement, Availability, End, Kind, Manifest, Message, Parameters, PieceEntry, PieceFlags, PushAnswer,
-    PushRequest, PushStop, SliceStamp, StreamAlias, StreamId, Want,
+    PushRequest, PushStop, Reliability, SampleAccess, SliceStamp, StreamAlias, StreamId, Want,
 };
 
 const STREAM: StreamAlias = StreamAlias(0x0102_0304);
@@ -24,10 +24,14 @@ fn announcement() -> Announcement {
         window_duration: Duration::from_secs(8),
         fetch_period: Duration::from_millis(150),
         availability_update_period: Duration::from_millis(100),
+        availability_send_to_all: true,
         expected_rate: 250_000,
+        reliability: Reliability { audio: Some(Duration::from_millis(300)), video: None, data: None },
+        sample_access: SampleAccess { audio: true, video: false },
     };
     let grant = Announcement::grant(&GROUP, &stream, "cam", &authority);
-    let mut draft = Announcement::unsigned(stream, peer(3), "cam".to_owned(), parameters, Some(grant));
+    let mut draft =
+        Announcement::unsigned(stream, peer(3), "cam".to_owned(), 1_790_000_000_000, parameters, Some(grant));
     draft.sequence = 1;
     draft.end = Some(End { runs: 300, fragments: 900 });
     draft.signed(&GROUP, &key)
@@ -40,7 +44,7 @@ fn manifest() -> Manifest {
         PieceEntry::Hashed { flags, digest: [0xab; 16] },
         PieceEntry::Inline { flags: last, payload: Bytes::from_static(b"end") },
     ];
-    Manifest::signed(&identity(1), 300, 900, Duration::from_micros(4_000_000), pieces)
+    Manifest::signed(&identity(1), 300, 900, Duration::from_micros(4_000_000), [0xcd; 16], pieces)
 }
 
 fn map() -> Availability {
@@ -57,7 +61,11 @@ fn messages() -> Vec<Message> {
     let slices = BitSet::from_bits(0b1001);
     let subscriber = Subscriber { peer: peer(3), record: Bytes::from_static(b"rec") };
     vec![
-        Message::Announce { announcement: Arc::new(announcement()), subscribers: vec![subscriber.clone()] },
+        Message::Announce {
+            announcement: Arc::new(announcement()),
+            age: Duration::from_secs(200),
+            subscribers: vec![subscriber.clone()],
+        },
         Message::Interest { stream, is_on: true, asks_for_others: true, record: Bytes::from_static(b"rec") },
         Message::Subscribers { stream, subscribers: vec![subscriber] },
         Message::Map { stream, map: map() },
@@ -155,7 +163,8 @@ fn every_message_fits_its_datagram() {
     let mut pieces = vec![PieceEntry::Inline { flags, payload: Bytes::from(vec![1; 480]) }];
     pieces.resize(32, PieceEntry::Hashed { flags, digest: [1; 16] });
     let far = 1 << 40;
-    let manifest = Arc::new(Manifest::signed(&identity(1), far, far, Duration::from_micros(far), pieces));
+    let manifest =
+        Arc::new(Manifest::signed(&identity(1), far, far, Duration::from_micros(far), [0xcd; 16], pieces));
     let largest = Message::Manifest { stream: STREAM, is_repair: false, hops: 9, manifest };
     assert!(largest.wire_len() <= room, "{}", largest.wire_len());
     let payload = Bytes::from(vec![1; 1_128]);

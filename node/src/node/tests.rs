@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use stratus_core::testing::{Fate, Net, NetConfig, identity, peer};
 use stratus_core::{Delivery, GroupId, PeerId, RingKey, Time, Wire as _};
-use stratus_multicast::{Kind, Parameters, Piece, PieceFlags, Publish, StreamId, Subscriber};
+use stratus_multicast::{Kind, Overrides, Parameters, Piece, PieceFlags, Publish, StreamId, Subscriber};
 use stratus_overlay::{Draft, Record};
 
 use super::*;
@@ -57,8 +57,10 @@ pub(super) fn on_air(net: &mut Net<Node>, viewers: impl Iterator<Item = u64>) {
     let wanted = Publish {
         key: identity(1_000),
         name: "cam".to_owned(),
+        began: 1,
         authorization: None,
         parameters: Parameters::from(&multicast::Config::default()),
+        wishes: Overrides::default(),
     };
     tell(net, PUBLISHER, multicast::Command::Publish(Box::new(wanted)));
     for number in viewers {

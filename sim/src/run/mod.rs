@@ -251,8 +251,10 @@ impl<'a> Run<'a> {
         let publish = multicast::Publish {
             key: self.stream_key.clone(),
             name: STREAM.into(),
+            began: self.world.now().as_micros() / 1_000,
             authorization: self.group.publish_authorization(),
             parameters,
+            wishes: multicast::Overrides::default(),
         };
         self.world.command(PUBLISHER, Command::Multicast(multicast::Command::Publish(Box::new(publish))));
     }

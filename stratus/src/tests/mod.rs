@@ -5,6 +5,7 @@ mod meeting;
 mod passwords;
 mod roles;
 mod serverless;
+mod names;
 mod streams;
 
 use std::net::{Ipv4Addr, SocketAddr};

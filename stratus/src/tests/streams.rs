@@ -133,12 +133,11 @@ async fn streams_are_announced_and_their_ends_too() {
 }
 
 #[tokio::test]
-async fn a_name_is_played_once_per_group_and_again_after_it_was_let_go() {
+async fn a_name_is_played_again_after_it_was_let_go_and_never_a_long_one() {
     let server = server().await;
     let connection = start(at(&server)).await;
     let group = connection.join(&spec(1)).await.unwrap();
     let playback = group.play("cam", Play::default()).await.unwrap();
-    assert_eq!(group.play("cam", Play::default()).await.unwrap_err(), PlayError::AlreadyPlaying);
     assert_eq!(group.play(&"x".repeat(129), Play::default()).await.unwrap_err(), PlayError::NameTooLong);
     drop(playback);
     assert!(group.play("cam", Play::default()).await.is_ok());

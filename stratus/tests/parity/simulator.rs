@@ -56,8 +56,10 @@ impl Simulator {
         let publish = multicast::Publish {
             key: self.stream_key.clone(),
             name: STREAM.into(),
+            began: 1,
             authorization: group().build().publish_authorization(),
             parameters: (&multicast::Config::default()).into(),
+            wishes: multicast::Overrides::default(),
         };
         self.multicast(PUBLISHER, multicast::Command::Publish(Box::new(publish)));
     }
@@ -132,7 +134,11 @@ impl Score {
             // A player that has everything is not told when others have it; it may go when it likes.
             Said::Drained { .. } if me != PUBLISHER => {}
             Said::Drained { .. } => self.0.drained(me),
-            Said::Gap { .. } | Said::PlayReset { .. } => self.0.surprised(me, format!("{event:?}")),
+            Said::Gap { .. }
+            | Said::PlayReset { .. }
+            | Said::PublishBadName { .. }
+            | Said::PublishIdle { .. }
+            | Said::Equivocated { .. } => self.0.surprised(me, format!("{event:?}")),
             Said::Misbehaved { .. } | Said::PublishFailed { .. } => self.0.told(me, format!("{event:?}")),
             Said::SubscriberHeard { .. } | Said::Want(_) | Said::Release(_) => {
                 unreachable!("the node keeps it between its layers")

@@ -50,6 +50,7 @@ const REASONS: [(&str, &[(&str, &str)]); 13] = [
         &[
             ("bytes", "payloads"),
             ("getrandom", "identities, stream keys and the seed of chance"),
+            ("serde", "statistics as plain values that a program can print"),
             ("thiserror", "error enums"),
             ("tokio", "tasks, channels, time"),
             ("tracing", "logs"),

@@ -1,0 +1,115 @@
+//! The statistics of RTMFP under the names that Flash gave them.
+
+use serde::Serialize;
+use stratus_multicast::MulticastInfo;
+
+/// Bytes a second of one stream, averaged over about four seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Rates {
+    pub(crate) send_data: u64,
+    pub(crate) send_control: u64,
+    pub(crate) receive_data: u64,
+    pub(crate) receive_control: u64,
+}
+
+/// `NetStreamMulticastInfo`: what one stream has moved at this member, by path.
+///
+/// Totals count from the start of the stream; rates are averages over about four seconds. Data is payload, with what
+/// came twice; control is everything else: manifests, maps, requests, announcements. Media from a server and over IP
+/// multicast do not exist yet, and their fields are 0. Serialized with Flash's own spelling (`bytesPushedToPeers`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetStreamMulticastInfo {
+    /// Pushed to neighbors because they are our children.
+    pub bytes_pushed_to_peers: u64,
+    /// The same in fragments.
+    pub fragments_pushed_to_peers: u64,
+    /// Pushed to us by our parents.
+    pub bytes_pushed_from_peers: u64,
+    /// The same in fragments.
+    pub fragments_pushed_from_peers: u64,
+    /// Sent because neighbors asked for it.
+    pub bytes_requested_by_peers: u64,
+    /// The same in fragments.
+    pub fragments_requested_by_peers: u64,
+    /// Received because we asked for it.
+    pub bytes_requested_from_peers: u64,
+    /// The same in fragments.
+    pub fragments_requested_from_peers: u64,
+    /// 0: no server carries media yet.
+    pub bytes_received_from_server: u64,
+    /// 0: no server carries media yet.
+    pub fragments_received_from_server: u64,
+    /// 0: there is no IP multicast yet.
+    #[serde(rename = "bytesReceivedFromIPMulticast")]
+    pub bytes_received_from_ip_multicast: u64,
+    /// 0: there is no IP multicast yet.
+    #[serde(rename = "fragmentsReceivedFromIPMulticast")]
+    pub fragments_received_from_ip_multicast: u64,
+    /// 0: there is no IP multicast yet.
+    #[serde(rename = "bytesPushedToIPMulticast")]
+    pub bytes_pushed_to_ip_multicast: u64,
+    /// 0: there is no IP multicast yet.
+    #[serde(rename = "fragmentsPushedToIPMulticast")]
+    pub fragments_pushed_to_ip_multicast: u64,
+    /// Payload sent to peers.
+    pub send_data_bytes_per_second: u64,
+    /// Everything else sent to peers.
+    pub send_control_bytes_per_second: u64,
+    /// Payload received, whatever the way.
+    pub receive_data_bytes_per_second: u64,
+    /// Everything else received.
+    pub receive_control_bytes_per_second: u64,
+    /// 0: servers hear nothing of streams yet.
+    pub send_control_bytes_per_second_to_server: u64,
+    /// 0: no server carries media yet.
+    pub receive_data_bytes_per_second_from_server: u64,
+    /// 0: there is no IP multicast yet.
+    #[serde(rename = "receiveDataBytesPerSecondFromIPMulticast")]
+    pub receive_data_bytes_per_second_from_ip_multicast: u64,
+}
+
+impl NetStreamMulticastInfo {
+    pub(crate) fn of(counters: &MulticastInfo, rates: Rates) -> Self {
+        Self {
+            bytes_pushed_to_peers: counters.pushed_to_peers.bytes,
+            fragments_pushed_to_peers: counters.pushed_to_peers.fragments,
+            bytes_pushed_from_peers: counters.pushed_from_peers.bytes,
+            fragments_pushed_from_peers: counters.pushed_from_peers.fragments,
+            bytes_requested_by_peers: counters.requested_by_peers.bytes,
+            fragments_requested_by_peers: counters.requested_by_peers.fragments,
+            bytes_requested_from_peers: counters.requested_from_peers.bytes,
+            fragments_requested_from_peers: counters.requested_from_peers.fragments,
+            send_data_bytes_per_second: rates.send_data,
+            send_control_bytes_per_second: rates.send_control,
+            receive_data_bytes_per_second: rates.receive_data,
+            receive_control_bytes_per_second: rates.receive_control,
+            ..Self::default()
+        }
+    }
+}
+
+/// `NetGroupInfo`: bytes a second of the group's services other than multicast, averaged over a few seconds.
+///
+/// Posting, directed routing and object replication do not exist yet: all of it is 0. The fields are there so that
+/// whoever shows them need not change.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetGroupInfo {
+    /// 0: there is no posting yet.
+    pub posting_send_data_bytes_per_second: u64,
+    /// 0: there is no posting yet.
+    pub posting_send_control_bytes_per_second: u64,
+    /// 0: there is no posting yet.
+    pub posting_receive_data_bytes_per_second: u64,
+    /// 0: there is no posting yet.
+    pub posting_receive_control_bytes_per_second: u64,
+    /// 0: there is no directed routing yet.
+    pub routing_send_bytes_per_second: u64,
+    /// 0: there is no directed routing yet.
+    pub routing_receive_bytes_per_second: u64,
+    /// 0: there is no object replication yet.
+    pub object_replication_send_bytes_per_second: u64,
+    /// 0: there is no object replication yet.
+    pub object_replication_receive_bytes_per_second: u64,
+}

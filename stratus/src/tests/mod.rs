@@ -2,10 +2,10 @@
 
 mod entering;
 mod meeting;
+mod names;
 mod passwords;
 mod roles;
 mod serverless;
-mod names;
 mod streams;
 
 use std::net::{Ipv4Addr, SocketAddr};

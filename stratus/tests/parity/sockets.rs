@@ -148,6 +148,8 @@ async fn listen(me: usize, mut events: Events, chronicle: Shared) {
             Event::LocalCoverage(arc) => chronicle.covers(me, arc),
             Event::PublishNotify { name, .. } => chronicle.published(me, &name),
             Event::UnpublishNotify { name, .. } => chronicle.unpublished(me, &name),
+            // What a stream's own handle says as well; the simulator has no such second way.
+            Event::PublishStart { .. } | Event::PlayStart { .. } => {}
             other => chronicle.told(me, format!("{other:?}")),
         }
     }

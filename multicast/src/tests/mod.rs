@@ -1,11 +1,13 @@
 mod grants;
+mod classes;
 mod group;
+mod history;
 mod hostile;
 mod joining;
 mod laws;
 mod live;
-mod roles;
 mod names;
+mod roles;
 mod vectors;
 mod window;
 

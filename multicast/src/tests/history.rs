@@ -97,8 +97,8 @@ fn runs_of_two_histories_do_not_link_and_are_not_put_together() {
     let (mut group, stream) = announced(62);
     let (ones, twos) = (history(1, 4), history(2, 4));
     // Each run comes once, but the message in runs 2 and 3 is half of one and half of the other history.
-    for number in 0..3 {
-        push(&mut group, stream, 1, &ones[number]);
+    for cut in &ones[..3] {
+        push(&mut group, stream, 1, cut);
     }
     push(&mut group, stream, 1, &twos[3]);
     group.net.run_for(MS(300));

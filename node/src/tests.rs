@@ -159,6 +159,7 @@ fn forged_manifest(forger: &Identity, stream: StreamId) -> multicast::Message {
     writer.varint(5_000);
     writer.varint(20_000);
     writer.varint(9_000_000);
+    writer.raw(&[0; 16]);
     writer.u8(1);
     writer.u8(0b111);
     writer.raw(&[7; 16]);

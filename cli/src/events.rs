@@ -8,8 +8,23 @@ use crate::console::Console;
 /// Hands on what happens until the group is left.
 pub(crate) async fn forward(mut events: Events, console: Console) {
     while let Some(event) = events.recv().await {
+        if is_told_elsewhere(&event) {
+            continue;
+        }
         tell(console, event.code(), fields(&event));
     }
+}
+
+/// What the handle of a publication or a playback says as well, and is told there.
+fn is_told_elsewhere(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::PublishStart { .. }
+            | Event::PublishIdle { .. }
+            | Event::PlayStart { .. }
+            | Event::PlayReset { .. }
+            | Event::Equivocated { .. }
+    )
 }
 
 /// One event under its code. As in Flash, its level says whether something went wrong.
@@ -26,14 +41,11 @@ pub(crate) fn tell(console: Console, code: &str, fields: Value) {
 
 /// What a player got that is no message.
 pub(crate) fn tell_played(console: Console, played: &Played, stream: &str) {
-    let (code, fields) = match played {
-        Played::Start { is_reset: false, .. } => ("NetStream.Play.Start", json!({})),
-        Played::Start { is_reset: true, .. } => ("NetStream.MulticastStream.Reset", json!({})),
-        Played::Gap { first_index, count } => {
-            ("NetStream.MulticastStream.Gap", json!({ "first_index": first_index, "fragments": count }))
-        }
-        Played::Lagged { missed } => ("NetStream.Play.Lagged", json!({ "messages": missed })),
-        Played::Message(_) => return,
+    let Some(code) = played.code() else { return };
+    let fields = match played {
+        Played::Gap { first_index, count } => json!({ "first_index": first_index, "fragments": count }),
+        Played::Lagged { missed } => json!({ "messages": missed }),
+        _ => json!({}),
     };
     let mut fields = fields;
     fields["stream"] = stream.into();
@@ -46,7 +58,14 @@ fn fields(event: &Event) -> Value {
             json!({ "peer": peer.to_string(), "neighbor": address.to_string() })
         }
         Event::LocalCoverage(_) => json!({}),
-        Event::PublishNotify { name, .. } | Event::UnpublishNotify { name, .. } => json!({ "stream": name }),
+        Event::PublishNotify { name, .. }
+        | Event::UnpublishNotify { name, .. }
+        | Event::PublishStart { name, .. }
+        | Event::PublishBadName { name, .. }
+        | Event::PublishIdle { name, .. }
+        | Event::PlayStart { name, .. }
+        | Event::PlayReset { name, .. }
+        | Event::Equivocated { name, .. } => json!({ "stream": name }),
         Event::Misbehaved { peer, what } => json!({ "peer": peer.to_string(), "what": what }),
         Event::ServerConnect { server, named } => json!({ "server": server, "named": named }),
         Event::ServerDisconnect { server, why } => json!({ "server": server, "why": why }),

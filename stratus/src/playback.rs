@@ -93,8 +93,8 @@ impl Played {
             Self::Message(_) | Self::Withheld { .. } => return None,
             Self::Start { is_reset: false, .. } => "NetStream.Play.Start",
             Self::Start { is_reset: true, .. } => "NetStream.MulticastStream.Reset",
-            Self::Gap { .. } => "NetStream.Play.Gap",
-            Self::Lagged { .. } => "NetStream.Play.InsufficientBW",
+            Self::Gap { .. } => "NetStream.MulticastStream.Gap",
+            Self::Lagged { .. } => "NetStream.Play.Lagged",
             Self::Idle => "NetStream.Publish.Idle",
             Self::Equivocated => "NetStream.Play.Failed",
         })

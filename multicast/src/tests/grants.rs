@@ -33,9 +33,12 @@ fn a_grant_that_was_heard_gives_no_other_stream_and_no_other_name_a_right() {
     let thief = identity(1_001);
     for (key, name) in [(&thief, "cam"), (&thief, "cam2"), (&identity(1_002), "cam")] {
         let (stream, parameters) = (StreamId(key.public()), Parameters::from(&group.config));
-        let theft = Announcement::unsigned(stream, peer(1), name.to_owned(), parameters, Some(heard));
-        let message =
-            Message::Announce { announcement: Arc::new(theft.signed(&GROUP, key)), subscribers: Vec::new() };
+        let theft = Announcement::unsigned(stream, peer(1), name.to_owned(), 1, parameters, Some(heard));
+        let message = Message::Announce {
+            announcement: Arc::new(theft.signed(&GROUP, key)),
+            age: Duration::ZERO,
+            subscribers: Vec::new(),
+        };
         for victim in [0, 2] {
             group.net.forge(peer(1), peer(victim), &message, Delivery::Control);
         }

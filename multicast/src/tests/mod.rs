@@ -1,5 +1,5 @@
-mod grants;
 mod classes;
+mod grants;
 mod group;
 mod history;
 mod hostile;

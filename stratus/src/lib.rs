@@ -58,8 +58,9 @@ pub use publication::{Outgoing, Publication, Publish};
 pub use stratus_core::{GroupAddress, GroupId, Histogram, Identity, PeerId, RingArc};
 pub use stratus_groupspec::{self as groupspec, GroupSpecifier, Groupspec, Password};
 pub use stratus_multicast::{
-    Config as MulticastConfig, ConfigError, Kind, MulticastInfo, Overrides, Parameters, Path as MulticastPath, Piece,
-    PieceFlags, Properties, Reliability, SampleAccess, StreamId, StreamInfo, StreamMessage,
+    Config as MulticastConfig, ConfigError, Kind, MulticastInfo, Overrides, Parameters,
+    Path as MulticastPath, Piece, PieceFlags, Properties, Reliability, SampleAccess, StreamId, StreamInfo,
+    StreamMessage,
 };
 pub use stratus_overlay::{Config as OverlayConfig, Neighbor, Reason};
 #[cfg(any(test, feature = "testing"))]

@@ -47,6 +47,16 @@ pub struct AdminConfig {
     pub allow_remote: bool,
 }
 
+impl AdminConfig {
+    /// Whether that is allowed at all.
+    pub fn check(&self) -> Result<(), AdminError> {
+        if !self.listen.ip().to_canonical().is_loopback() && !self.allow_remote {
+            return Err(AdminError::Remote(self.listen));
+        }
+        Ok(())
+    }
+}
+
 /// Where a listener is to be, as people write it: an address, or `off`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AdminListen(pub Option<SocketAddr>);
@@ -102,10 +112,8 @@ pub struct Admin {
 impl Admin {
     /// Opens the port. Must be called inside a tokio runtime.
     pub async fn start(config: AdminConfig, ask: Ask) -> Result<Self, AdminError> {
+        config.check()?;
         let address = config.listen;
-        if !address.ip().to_canonical().is_loopback() && !config.allow_remote {
-            return Err(AdminError::Remote(address));
-        }
         let failed = |source| AdminError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let local_addr = listener.local_addr().map_err(failed)?;

@@ -1,73 +1,89 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
-use clap::{ArgAction, Parser};
-use stratus_admin::{AdminConfig, AdminListen};
-use stratus_server::{Limits, ServerConfig};
+use clap::{ArgAction, Parser, Subcommand};
+use stratus_admin::AdminListen;
+use stratus_server::ServerConfig;
 use stratus_terminal::console::Verbosity;
+use stratus_terminal::log::Format;
+
+use crate::settings::{AdminAt, Form, Level, Listen, Settings, listen_address};
 
 /// Where the operator's listener is unless told otherwise.
-const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_935);
+pub(crate) const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_935);
 
 /// Brings the members of groups together. It sees which peers are in which group, by ids that say nothing of
 /// the group's name or secret, and none of what they send each other.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "stratus-server", version, about)]
 pub(crate) struct Args {
-    /// UDP address to listen on; ":PORT" is that port of every IPv4 address.
-    #[arg(long, env = "STRATUS_SERVER__LISTEN", default_value = ":1935", value_parser = listen_address)]
-    listen: SocketAddr,
+    /// The file with its settings [default: server.toml in ~/.config/stratus or /etc/stratus]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub(crate) action: Option<Action>,
+    /// UDP address to listen on; ":PORT" is that port of every IPv4 address [default: :1935]
+    #[arg(long, value_name = "ADDR", global = true, value_parser = listen_address)]
+    listen: Option<SocketAddr>,
     /// TCP address for /livez, /readyz, /metrics and /status, or "off" [default: 127.0.0.1:9935]
-    #[arg(long, value_name = "ADDR", env = "STRATUS_ADMIN__LISTEN")]
+    #[arg(long, value_name = "ADDR", global = true)]
     admin: Option<AdminListen>,
     /// Let other machines reach the admin listener as well.
-    #[arg(long)]
+    #[arg(long, global = true)]
     admin_remote: bool,
-    /// Most connections at once.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
-    max_connections: usize,
-    /// Most groups at once.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().groups)]
-    max_groups: usize,
-    /// Most registered members at once, over all groups.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().members)]
-    max_members: usize,
-    /// Most registered members of one group.
-    #[arg(long, value_name = "N", default_value_t = Limits::default().members_per_group)]
-    max_members_per_group: usize,
-    /// Most registered members from one /24 (or /56 of IPv6).
-    #[arg(long, value_name = "N", default_value_t = Limits::default().members_per_network)]
-    max_members_per_network: usize,
+    /// Most connections at once [default: 16384]
+    #[arg(long, value_name = "N", global = true)]
+    max_connections: Option<usize>,
+    /// Most groups at once [default: 10000]
+    #[arg(long, value_name = "N", global = true)]
+    max_groups: Option<usize>,
+    /// Most registered members at once, over all groups [default: 65536]
+    #[arg(long, value_name = "N", global = true)]
+    max_members: Option<usize>,
+    /// Most registered members of one group [default: 20000]
+    #[arg(long, value_name = "N", global = true)]
+    max_members_per_group: Option<usize>,
+    /// Most registered members from one /24, or /56 of IPv6 [default: 1000]
+    #[arg(long, value_name = "N", global = true)]
+    max_members_per_network: Option<usize>,
     /// Log more: once each minute's figures, twice each request.
-    #[arg(short, long, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
     /// Say nothing but errors.
-    #[arg(short, long, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
 }
 
+/// What can be done instead of serving.
+#[derive(Subcommand, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Action {
+    /// Read the settings, say what holds and where it comes from, and end: 0 if they are sound, 2 if not
+    CheckConfig,
+    /// Ask the running server's admin listener whether it is ready: 0 if so, 5 if not, 3 if nobody answers
+    Healthcheck,
+}
+
 impl Args {
-    /// What they mean for the server.
-    pub(crate) fn server_config(&self) -> ServerConfig {
-        let limits = Limits {
-            connections: self.max_connections,
-            groups: self.max_groups,
-            members: self.max_members,
-            members_per_group: self.max_members_per_group,
-            members_per_network: self.max_members_per_network,
-            ..Limits::default()
+    /// Puts the flags over the settings.
+    pub(crate) fn over(&self, mut settings: Settings) -> Settings {
+        let Settings { server, admin, limits, log } = &mut settings;
+        server.listen = self.listen.map(Listen).or(server.listen);
+        admin.listen = self.admin.map(AdminAt).or(admin.listen);
+        admin.allow_remote = self.admin_remote.then_some(true).or(admin.allow_remote);
+        limits.connections = self.max_connections.or(limits.connections);
+        limits.groups = self.max_groups.or(limits.groups);
+        limits.members = self.max_members.or(limits.members);
+        limits.members_per_group = self.max_members_per_group.or(limits.members_per_group);
+        limits.members_per_network = self.max_members_per_network.or(limits.members_per_network);
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => Some(Level::Error),
+            (false, 0) => None,
+            (false, 1) => Some(Level::Info),
+            (false, _) => Some(Level::Debug),
         };
-        ServerConfig { limits, ..ServerConfig::listen_on(self.listen) }
-    }
-
-    /// Where the operator's listener is to be, if anywhere.
-    pub(crate) fn admin_config(&self) -> Option<AdminConfig> {
-        let listen = self.admin.unwrap_or(AdminListen(Some(DEFAULT_ADMIN)));
-        listen.0.map(|listen| AdminConfig { listen, allow_remote: self.admin_remote })
-    }
-
-    /// Whether somebody asked for that address.
-    pub(crate) fn has_chosen_admin(&self) -> bool {
-        self.admin.is_some()
+        log.level = level.or(log.level);
+        settings
     }
 
     /// How much is to be said.
@@ -78,27 +94,39 @@ impl Args {
             (false, _) => Verbosity::Verbose,
         }
     }
+}
+
+impl Settings {
+    /// What they mean for the server.
+    pub(crate) fn server_config(&self) -> ServerConfig {
+        let default = ServerConfig::default();
+        let listen = self.server.listen.map_or(default.listen, |listen| listen.0);
+        ServerConfig { limits: self.limits.limits(), ..ServerConfig::listen_on(listen) }
+    }
+
+    /// How a line of the log looks.
+    pub(crate) fn log_format(&self) -> Format {
+        match self.log.format.unwrap_or(Form::Text) {
+            Form::Text => Format::Text,
+            Form::Json => Format::Json,
+        }
+    }
 
     /// Libraries speak up only when something is wrong.
     pub(crate) fn log_filter(&self) -> &'static str {
-        match (self.quiet, self.verbose) {
-            (true, _) => "error",
-            (false, 0) => "warn",
-            (false, 1) => "warn,stratus_server=info,stratus_transport=info",
-            (false, _) => "warn,stratus_server=debug,stratus_transport=debug",
+        match self.log.level.unwrap_or(Level::Warn) {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "warn,stratus_server=info,stratus_transport=info",
+            Level::Debug => "warn,stratus_server=debug,stratus_transport=debug",
         }
     }
-}
-
-/// An address with its port; the host may be left out.
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let whole = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
-    whole.parse().map_err(|_| "expected IP:PORT, [IPV6]:PORT or :PORT".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use stratus_server::Limits;
 
     use super::*;
 
@@ -108,19 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn a_port_alone_means_every_ipv4_address() {
-        assert_eq!(listen_address(":1935"), Ok("0.0.0.0:1935".parse().unwrap()));
-        assert_eq!(listen_address("[::]:50"), Ok("[::]:50".parse().unwrap()));
-        for wrong in ["1935", "example.net:1935", ":99999", ""] {
-            assert_eq!(listen_address(wrong), Err("expected IP:PORT, [IPV6]:PORT or :PORT".to_owned()));
-        }
-    }
-
-    #[test]
-    fn limits_reach_the_configuration() {
+    fn flags_go_over_settings() {
+        let set: Settings =
+            toml::from_str("[server]\nlisten = \":50\"\n[limits]\nmembers = 3\ngroups = 7\n").unwrap();
         let args = Args::parse_from(["stratus-server", "--listen", "127.0.0.1:0", "--max-members", "700"]);
-        let config = args.server_config();
-        assert_eq!((config.listen, config.limits.members), ("127.0.0.1:0".parse().unwrap(), 700));
-        assert_eq!(Limits { members: Limits::default().members, ..config.limits }, Limits::default());
+        let config = args.over(set).server_config();
+        assert_eq!(config.listen, "127.0.0.1:0".parse().unwrap());
+        assert_eq!(config.limits, Limits { members: 700, groups: 7, ..Limits::default() });
     }
 }

@@ -10,7 +10,11 @@ use stratus_overlay::rendezvous::ServerMessage;
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stratus-server"));
-    command.args(arguments).env_remove("STRATUS_SERVER__LISTEN").stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env_remove("STRATUS_SERVER__LISTEN")
+        .env("XDG_CONFIG_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .stdin(Stdio::null());
     // Many run at once, and the usual port is one.
     command.env("STRATUS_ADMIN__LISTEN", "off");
     command
@@ -101,7 +105,7 @@ fn wrong_use_ends_it_with_2() {
 fn help_and_version_end_it_with_0() {
     let (code, stdout, stderr) = run(&["--help"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert!(stdout.contains("--listen <LISTEN>"), "{stdout}");
+    assert!(stdout.contains("--listen <ADDR>"), "{stdout}");
     assert_eq!(run(&["--version"]).0, Some(0));
 }
 
@@ -162,4 +166,76 @@ fn the_log_names_no_secret_and_each_request_when_asked() {
     }
     let hex: String = keys.rendezvous.seed().iter().map(|byte| format!("{byte:02x}")).collect();
     assert!(!log.contains(&hex[..16]), "a secret in:\n{log}");
+}
+
+/// The packaged file, here and changed.
+fn config(changes: &[(&str, &str)]) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server.toml");
+    let mut text = include_str!("../../../packaging/server.toml").to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    std::fs::write(&path, text).unwrap();
+    (folder, path.display().to_string())
+}
+
+#[test]
+fn check_config_says_what_holds_and_where_it_comes_from() {
+    let (_folder, path) = config(&[("#members = 65536", "members = 700")]);
+    let arguments = ["check-config", "--config", &path, "--max-groups", "3"];
+    let output = command(&arguments).env("STRATUS_LIMITS__STRIKES", "7").output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    for line in [
+        format!("limits.members = 700  # {path}"),
+        "limits.strikes = 7  # STRATUS_LIMITS__STRIKES".to_owned(),
+        "limits.expires_after = \"150s\"  # default".to_owned(),
+        "admin.listen = \"off\"  # STRATUS_ADMIN__LISTEN".to_owned(),
+    ] {
+        assert!(told.lines().any(|found| found == line), "{line} in\n{told}");
+    }
+}
+
+#[test]
+fn settings_that_are_wrong_are_told_with_their_place_and_nothing_starts() {
+    let (_folder, path) = config(&[("#members = 65536", "membres = 700")]);
+    for arguments in [&["check-config", "--config", &path][..], &["--config", &path]] {
+        let (code, stdout, stderr) = run(arguments);
+        assert_eq!((code, stdout.as_str()), (Some(2), ""), "{stderr}");
+        assert!(stderr.starts_with("error: unknown field `membres`, expected one of "), "{stderr}");
+        assert!(
+            stderr.contains(&format!("tried: {path}, line ")) && stderr.contains("\n  hint: "),
+            "{stderr}"
+        );
+    }
+    let (_folder, path) = config(&[("#random_members = 20", "random_members = 700")]);
+    let (code, _, stderr) = run(&["check-config", "--config", &path]);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("2 × ring_neighbors + random_members must lie in 1 … 64"), "{stderr}");
+    let (_folder, path) = config(&[("#listen = \"127.0.0.1:9935\"", "listen = \"0.0.0.0:9935\"")]);
+    let output = command(&["check-config", "--config", &path]).env_remove("STRATUS_ADMIN__LISTEN").output();
+    let output = output.unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("other machines could reach the admin listener: 0.0.0.0:9935"), "{stderr}");
+}
+
+#[test]
+fn the_healthcheck_finds_a_server_that_is_ready_and_misses_one_that_is_gone() {
+    let mut server = Running::start(&["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    let mut line = String::new();
+    server.stderr.read_line(&mut line).unwrap();
+    let admin = line.trim().strip_prefix("admin listener on http: ").expect("said after the port").to_owned();
+    let (code, _, stderr) = run(&["healthcheck", "--admin", &admin]);
+    assert_eq!((code, stderr.as_str()), (Some(0), "ready\n"));
+    server.end("KILL");
+    let (code, _, stderr) = run(&["healthcheck", "--admin", &admin]);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(
+        stderr.starts_with(&format!("error: nobody answers at the admin listener: {admin}\n")),
+        "{stderr}"
+    );
+    assert_eq!(run(&["healthcheck"]).0, Some(2), "it is off here");
 }

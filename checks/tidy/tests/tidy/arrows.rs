@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{PURE, crates, parse};
 
 /// Crate and the crates of ours that it may import.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("stratus-core", &[]),
     ("stratus-groupspec", &["stratus-core"]),
     ("stratus-overlay", &["stratus-core"]),
@@ -25,9 +25,17 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ),
     ("stratus-terminal", &["stratus-transport"]),
     ("stratus-admin", &["stratus-core", "stratus-transport", "stratus-terminal"]),
+    ("stratus-config", &["stratus-terminal"]),
     (
         "stratus-server",
-        &["stratus-core", "stratus-overlay", "stratus-transport", "stratus-terminal", "stratus-admin"],
+        &[
+            "stratus-core",
+            "stratus-overlay",
+            "stratus-transport",
+            "stratus-terminal",
+            "stratus-admin",
+            "stratus-config",
+        ],
     ),
     (
         "stratus-cli",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree::{crates, parse};
 
 /// Crate, dependency, what it does there that we should not write ourselves.
-const REASONS: [(&str, &[(&str, &str)]); 13] = [
+const REASONS: [(&str, &[(&str, &str)]); 14] = [
     (
         "stratus-core",
         &[
@@ -83,11 +83,21 @@ const REASONS: [(&str, &[(&str, &str)]); 13] = [
         ],
     ),
     (
+        "stratus-config",
+        &[
+            ("etcetera", "where settings are searched for"),
+            ("humantime", "durations as people write them"),
+            ("serde", "settings described by types, unknown keys refused"),
+            ("toml", "settings, with the line of what is wrong in them"),
+        ],
+    ),
+    (
         "stratus-server",
         &[
             ("bytes", "frames"),
             ("clap", "its command line"),
             ("getrandom", "a key for a server that was given none"),
+            ("serde", "its settings"),
             ("serde_json", "its status page"),
             ("thiserror", "error enums"),
             ("tokio", "tasks, time"),

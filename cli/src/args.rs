@@ -15,6 +15,7 @@ use crate::place::Place;
 use crate::record::{Record, Stream};
 
 mod live;
+mod properties;
 mod reach;
 mod words;
 

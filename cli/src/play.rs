@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use stratus::{
-    Group, Kind, MulticastConfig, Play as Options, PlayError, Playback, Played, Purpose, StreamMessage,
+    ConfigError, Group, Kind, MulticastConfig, Overrides, Play as Options, PlayError, Playback, Played,
+    Purpose, StreamMessage,
 };
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -31,6 +32,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// Runs `stratus play …`.
 pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
+    let overrides = wishes(options)?;
     let spec = spec::load(&options.spec)?;
     let part = consent::part(options, console)?;
     let sink = sink::open(&options.output, console)?;
@@ -38,13 +40,19 @@ pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     let (session, entrance) =
         Session::open(&spec, &options.reach, part, MulticastConfig::default(), console).await?;
     let admin = session.admin(&options.reach, Role::Play, &options.spec, &options.stream, console).await?;
-    let how = Options { purpose: Purpose::Player, ..Options::default() };
+    let how = Options { purpose: Purpose::Player, overrides, ..Options::default() };
     let playing = session.group().play(&options.stream, how);
     let mut playback = playing.await.map_err(|error| of_play(&options.stream, &error))?;
     console.note(format_args!("waiting for stream \"{}\"", options.stream));
     console.event("state", json!({ "state": "waiting", "stream": options.stream }));
-    let mut player =
-        Player { sink, joiner: Joiner::default(), is_anew: false, counts: watch::Sender::default(), console };
+    let mut player = Player {
+        sink,
+        joiner: Joiner::default(),
+        is_anew: false,
+        overrides,
+        counts: watch::Sender::default(),
+        console,
+    };
     let counts = player.counts.subscribe();
     let work = || counts.borrow().work();
     let ended = tokio::select! {
@@ -113,6 +121,8 @@ struct Player {
     joiner: Joiner,
     /// Whether what comes is of another stream than what was written last.
     is_anew: bool,
+    /// What is wished of each stream; a reset forgets it.
+    overrides: Overrides,
     counts: watch::Sender<Counts>,
     console: Console,
 }
@@ -141,7 +151,10 @@ impl Player {
                     patience = SILENCE;
                     self.write(message).await?;
                 }
-                Ok(Some(other)) => self.tell(&other, playback.name()),
+                Ok(Some(other)) => {
+                    self.tell(&other, playback.name());
+                    self.check(&other, playback).await?;
+                }
                 Ok(None) => {
                     let stream = playback.name();
                     events::tell(self.console, "NetStream.Play.UnpublishNotify", json!({ "stream": stream }));
@@ -173,6 +186,20 @@ impl Player {
         self.sink.write(unit).await
     }
 
+    /// Whether it goes on. What was wished of the former stream is wished of the one that took its place.
+    async fn check(&self, played: &Played, playback: &Playback) -> Result<(), Failure> {
+        match played {
+            Played::Start { is_reset: true, .. } => {
+                // They were checked when the first stream got them; a group that is closed wants none.
+                let _ = playback.set_overrides(self.overrides).await;
+                Ok(())
+            }
+            Played::Idle => Err(gone(playback.name(), self.overrides.publisher_timeout.unwrap_or_default())),
+            Played::Equivocated => Err(equivocated(playback.name())),
+            _ => Ok(()),
+        }
+    }
+
     fn tell(&mut self, played: &Played, name: &str) {
         events::tell_played(self.console, played, name);
         match played {
@@ -193,16 +220,8 @@ impl Player {
                 self.counts.send_modify(|counts| counts.missing_messages += missed);
                 self.console.note(format_args!("the output is too slow: {missed} messages dropped"));
             }
-            Played::Idle => {
-                self.console
-                    .note(format_args!("the publisher of \"{name}\" is gone: no sign of life from it"));
-            }
-            Played::Equivocated => {
-                self.console
-                    .note(format_args!("the publisher of \"{name}\" signed two different streams as one"));
-            }
-            // Asked for as a player, nothing is withheld.
-            Played::Message(_) | Played::Withheld { .. } => {}
+            // Asked for as a player, nothing is withheld; ends are told by `check`.
+            Played::Message(_) | Played::Withheld { .. } | Played::Idle | Played::Equivocated => {}
         }
     }
 }
@@ -222,9 +241,27 @@ impl Counts {
     }
 }
 
+fn wishes(options: &Play) -> Result<Overrides, Failure> {
+    let refused = |error: ConfigError| Failure::new(Code::Usage, error.to_string());
+    let wished = options.properties.overrides().map_err(refused)?;
+    let overrides = Overrides { publisher_timeout: Some(options.publisher_timeout), ..wished };
+    overrides.validate().map(|()| overrides).map_err(refused)
+}
+
+fn gone(name: &str, waited: Duration) -> Failure {
+    Failure::new(Code::Failed, format!("the publisher of \"{name}\" is gone"))
+        .tried(format!("no sign of life from it for {waited:?}"))
+        .hint("to wait longer for it to come back: --publisher-timeout")
+}
+
+fn equivocated(name: &str) -> Failure {
+    Failure::new(Code::Failed, format!("the publisher of \"{name}\" cannot be believed"))
+        .tried("it signed two different streams as one")
+}
+
 fn of_play(stream: &str, error: &PlayError) -> Failure {
     match error {
-        PlayError::NameTooLong => Failure::new(Code::Usage, error.to_string()),
+        PlayError::NameTooLong | PlayError::Property(_) => Failure::new(Code::Usage, error.to_string()),
         error => Failure::new(Code::Failed, format!("cannot play \"{stream}\"")).tried(error.to_string()),
     }
 }

@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use serde_json::json;
-use stratus::{Group, MulticastConfig, Publication, PublishError, stretch};
+use stratus::{ConfigError, Group, Publication, PublishError, stretch};
 use stratus_groupspec::{AuthorizeError, Groupspec};
 use tokio::time::{sleep, timeout};
 
@@ -34,6 +34,7 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// Runs `stratus publish …`.
 pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop> {
+    let multicast = options.properties.config().map_err(|error| of_property(&error))?;
     let spec = authorized(spec::load(&options.spec)?, options, console).await?;
     check_rights(&spec)?;
     let Source { input, program, socket_file } = source::open(&options.input, format(options), console)?;
@@ -42,8 +43,7 @@ pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop>
         console.note("the recording goes out as fast as it is read; --realtime paces it");
     }
     let mut feeder = Feeder::new(source::read(input, format(options)), None, console);
-    let (session, entrance) =
-        Session::open(&spec, &options.reach, Part::Relays, multicast_config(options), console).await?;
+    let (session, entrance) = Session::open(&spec, &options.reach, Part::Relays, multicast, console).await?;
     let admin = session.admin(&options.reach, Role::Publish, &options.spec, &options.stream, console).await?;
     let result = stream(options, &session, entrance, &mut feeder, signal.as_mut(), console).await;
     drop((socket_file, admin));
@@ -200,6 +200,7 @@ fn not_authorized() -> Failure {
 fn of_publish(stream: &str, error: &PublishError) -> Failure {
     match error {
         PublishError::NotAuthorized => not_authorized(),
+        PublishError::Property(error) => of_property(error),
         PublishError::NameTooLong => Failure::new(Code::Usage, error.to_string()),
         error => Failure::new(Code::Failed, format!("cannot publish \"{stream}\"")).tried(error.to_string()),
     }
@@ -213,14 +214,8 @@ fn format(options: &Publish) -> Format {
     }
 }
 
-fn multicast_config(options: &Publish) -> MulticastConfig {
-    let default = MulticastConfig::default();
-    MulticastConfig {
-        window_duration: options.window.unwrap_or(default.window_duration),
-        relay_margin_duration: options.relay_margin.unwrap_or(default.relay_margin_duration),
-        push_neighbor_limit: options.push_neighbors.unwrap_or(default.push_neighbor_limit),
-        ..default
-    }
+fn of_property(error: &ConfigError) -> Failure {
+    Failure::new(Code::Usage, error.to_string())
 }
 
 /// Whether the input is a file with an end, and not a pipe or a device.

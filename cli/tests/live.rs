@@ -4,7 +4,7 @@ mod common;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStderr, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{CLIP, Stage, command, signal, stratus, until_written, wait};
 
@@ -240,4 +240,54 @@ fn the_demonstration_prints_one_object_with_the_promised_fields() {
     );
     assert_eq!((&value["members"], &value["delivered_ratio"]), (&5.into(), &1.0.into()));
     assert_eq!(value["bytes_identical"], true);
+}
+
+#[test]
+fn viewers_of_a_publisher_that_was_killed_go_on_a_second_after_it_is_back() {
+    let (stage, folder) = (Stage::new(), tempfile::tempdir().expect("a folder"));
+    let (source, film) = (folder.path().join("source.ts"), folder.path().join("viewer.ts"));
+    std::fs::write(&source, clip(8)).expect("writable");
+    let source = source.display().to_string();
+    let viewer = stage.play(&film);
+    let mut doomed = stage.publish(&source, &["--realtime"]);
+    until_written(&film, 90_000);
+    doomed.kill().expect("SIGKILL");
+    doomed.wait().expect("killed");
+    std::thread::sleep(Duration::from_millis(1_500));
+    let written = std::fs::metadata(&film).expect("written").len();
+    let started_at = Instant::now();
+    let mut publisher = stage.publish(&source, &["--realtime"]);
+    let mut said = BufReader::new(publisher.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("publishing \"cam\"") {
+        line.clear();
+        assert!(said.read_line(&mut line).expect("text") > 0, "the publisher ended");
+    }
+    let back_at = Instant::now();
+    until_written(&film, written + 1);
+    let (resumed, in_all) = (back_at.elapsed(), started_at.elapsed());
+    println!("resumed {resumed:?} after the publisher was back, {in_all:?} after its process was started");
+    assert!(resumed <= Duration::from_secs(1), "resumed after {resumed:?}");
+    std::thread::spawn(move || said.read_to_string(&mut line));
+    assert_eq!(wait(publisher).code, Some(0));
+    let viewer = wait(viewer);
+    assert_eq!(viewer.code, Some(0), "{}", viewer.stderr);
+    assert_eq!(viewer.stderr.matches("began anew").count(), 1, "{}", viewer.stderr);
+    assert!(viewer.stderr.contains("nothing missing"), "{}", viewer.stderr);
+}
+
+#[test]
+fn a_viewer_whose_publisher_stays_away_ends_and_says_why() {
+    let (stage, folder) = (Stage::new(), tempfile::tempdir().expect("a folder"));
+    let (source, film) = (folder.path().join("source.ts"), folder.path().join("viewer.ts"));
+    std::fs::write(&source, clip(8)).expect("writable");
+    let viewer = stage.play_with(&film, &["--publisher-timeout", "3s", "--window", "2s"]);
+    let mut doomed = stage.publish(&source.display().to_string(), &["--realtime", "--fetch-period", "200ms"]);
+    until_written(&film, 90_000);
+    doomed.kill().expect("SIGKILL");
+    doomed.wait().expect("killed");
+    let viewer = wait(viewer);
+    assert_eq!(viewer.code, Some(1), "{}", viewer.stderr);
+    assert!(viewer.stderr.contains("the publisher of \"cam\" is gone"), "{}", viewer.stderr);
+    assert!(viewer.stderr.contains("--publisher-timeout"), "{}", viewer.stderr);
 }

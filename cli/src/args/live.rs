@@ -4,6 +4,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Reach;
+use crate::args::properties::Properties;
 use crate::place::Place;
 
 /// What to publish.
@@ -26,15 +27,9 @@ pub(crate) struct Publish {
     /// STRATUS_PUBLISH_PASSWORD
     #[arg(long, value_name = "FILE")]
     pub(crate) publish_password_file: Option<PathBuf>,
-    /// How long a piece is worth repairing
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) window: Option<Duration>,
-    /// How much longer a piece stays to be passed on
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    pub(crate) relay_margin: Option<Duration>,
-    /// Most neighbors to push one slice to
-    #[arg(long, value_name = "N")]
-    pub(crate) push_neighbors: Option<usize>,
+    /// How it travels: these go with the stream, but for the relay margin and the push neighbors.
+    #[command(flatten)]
+    pub(crate) properties: Properties,
     /// Events as JSON, one object on each line, on stdout
     #[arg(long)]
     pub(crate) json: bool,
@@ -64,6 +59,12 @@ pub(crate) struct Play {
     /// Where to: -, a file, udp://HOST:PORT, tcp://HOST:PORT[?listen], unix:PATH[?listen], "exec:COMMAND"
     #[arg(default_value = "-")]
     pub(crate) output: Place,
+    /// End when the publisher shows no sign of life for this long; one that comes back sooner is played on
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(crate) publisher_timeout: Duration,
+    /// Where we want it otherwise than the publisher.
+    #[command(flatten)]
+    pub(crate) properties: Properties,
     /// Whether to pass the stream on to other viewers. Without it: on a terminal you are asked once, and the answer is
     /// remembered; in a pipe the stream is passed on
     #[arg(long, value_name = "ANSWER", env = "STRATUS_RELAY")]

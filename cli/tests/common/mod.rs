@@ -201,7 +201,14 @@ impl Stage {
 
     /// Starts a viewer of `cam` that writes into `path`.
     pub(crate) fn play(&self, path: &Path) -> Child {
-        spawn(&["play", &self.viewer, "cam", &path.display().to_string(), "--listen", "127.0.0.1:0"])
+        self.play_with(path, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn play_with(&self, path: &Path, options: &[&str]) -> Child {
+        let path = path.display().to_string();
+        let arguments = ["play", &self.viewer, "cam", &path, "--listen", "127.0.0.1:0"];
+        spawn(&[&arguments, options].concat())
     }
 
     /// Starts a publisher of `cam`.

@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Deserialize;
 use stratus_terminal::stop::{Code, Failure, lower_first};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -58,8 +59,17 @@ impl AdminConfig {
 }
 
 /// Where a listener is to be, as people write it: an address, or `off`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq, Debug)]
+#[serde(try_from = "String")]
 pub struct AdminListen(pub Option<SocketAddr>);
+
+impl TryFrom<String> for AdminListen {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
 
 impl FromStr for AdminListen {
     type Err = &'static str;

@@ -16,6 +16,7 @@ mod progress;
 mod publish;
 mod report;
 mod session;
+mod settings;
 mod sink;
 mod source;
 mod spec;
@@ -32,12 +33,13 @@ use console::{Console, Verbosity};
 use stop::{Code, Failure, Stop};
 
 fn main() -> ExitCode {
-    let arguments = match parse() {
+    let mut arguments = match parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
     let console = arguments.console();
-    let code = match run(&arguments, console) {
+    let settled = settle(&mut arguments.command).map_err(Stop::Failed);
+    let code = match settled.and_then(|()| run(&arguments, console)) {
         Ok(()) => 0,
         Err(stop) => {
             if let Stop::Failed(failure) = &stop {
@@ -54,6 +56,16 @@ fn parse() -> Result<Arguments, clap::Error> {
     let color = Color::of_words(std::env::args());
     color.choose();
     Arguments::from_arg_matches(&Arguments::command().try_get_matches()?)
+}
+
+/// Fills in what the file with settings and the environment say, where no flag does.
+fn settle(command: &mut Command) -> Result<(), Failure> {
+    match command {
+        Command::Publish(publish) => settings::load(&publish.reach)?.fill_publish(publish),
+        Command::Play(play) => settings::load(&play.reach)?.fill(&mut play.reach),
+        _ => {}
+    }
+    Ok(())
 }
 
 fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {

@@ -162,7 +162,7 @@ fn settings_that_make_no_sense_are_wrong_use() {
     let stage = Stage::new();
     let failed = wait(stage.publish("/dev/null", &["--raw", "--window", "1ms"]));
     assert_eq!(failed.code, Some(2), "{}", failed.stderr);
-    assert!(failed.stderr.contains("window_duration"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("multicastWindowDuration"), "{}", failed.stderr);
 }
 
 #[test]
@@ -182,4 +182,38 @@ fn binary_data_is_not_written_to_a_screen_nor_read_from_a_keyboard() {
     let refused = finished(output.expect("the binary was built for this test"));
     assert_eq!(refused.code, Some(2));
     assert!(refused.stderr.starts_with("error: standard input is a terminal\n"), "{}", refused.stderr);
+}
+
+#[test]
+fn settings_of_a_file_and_the_environment_are_as_strict_as_flags() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("stratus.toml").display().to_string();
+    std::fs::write(&path, "[node]\ntimeuot = \"3s\"\n").expect("writable");
+    let refused = stratus(&["play", "G:", "cam", "--config", &path]);
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.starts_with("error: unknown field `timeuot`, expected one of "),
+        "{}",
+        refused.stderr
+    );
+    assert!(refused.stderr.contains(&format!("tried: {path}, line 2, column 1\n")), "{}", refused.stderr);
+    let mut command = command(&["play", "G:", "cam"]);
+    let refused = finished(command.env("STRATUS_NODE__TIMEOUT", "3").output().expect("built"));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("variable STRATUS_NODE__TIMEOUT"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_server_and_a_patience_may_stand_in_the_settings() {
+    let nobody = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let server = nobody.local_addr().expect("bound").to_string();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("stratus.toml").display().to_string();
+    let text = format!("[node]\nservers = [\"{server}\"]\ntimeout = \"700ms\"\n");
+    std::fs::write(&path, text).expect("writable");
+    let made = stratus(&["group", "new", "alone", "--unique"]);
+    let refused = stratus(&["play", made.lines()[1], "cam", "--config", &path]);
+    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
+    assert!(refused.stderr.contains("answered within 700ms"), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&server), "{}", refused.stderr);
 }

@@ -7,7 +7,7 @@ use stratus_server::ServerConfig;
 use stratus_terminal::console::Verbosity;
 use stratus_terminal::log::Format;
 
-use crate::settings::{AdminAt, Form, Level, Listen, Settings, listen_address};
+use crate::settings::{Form, Level, Listen, Settings, listen_address};
 
 /// Where the operator's listener is unless told otherwise.
 pub(crate) const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_935);
@@ -69,7 +69,7 @@ impl Args {
     pub(crate) fn over(&self, mut settings: Settings) -> Settings {
         let Settings { server, admin, limits, log } = &mut settings;
         server.listen = self.listen.map(Listen).or(server.listen);
-        admin.listen = self.admin.map(AdminAt).or(admin.listen);
+        admin.listen = self.admin.or(admin.listen);
         admin.allow_remote = self.admin_remote.then_some(true).or(admin.allow_remote);
         limits.connections = self.max_connections.or(limits.connections);
         limits.groups = self.max_groups.or(limits.groups);

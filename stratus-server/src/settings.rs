@@ -37,7 +37,7 @@ pub(crate) struct ServerSection {
 #[derive(Clone, Deserialize, Default, PartialEq, Debug)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AdminSection {
-    pub(crate) listen: Option<AdminAt>,
+    pub(crate) listen: Option<AdminListen>,
     pub(crate) allow_remote: Option<bool>,
 }
 
@@ -70,11 +70,6 @@ pub(crate) enum Form {
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq, Debug)]
 #[serde(try_from = "String")]
 pub(crate) struct Listen(pub(crate) SocketAddr);
-
-/// A TCP address, or `off`.
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq, Debug)]
-#[serde(try_from = "String")]
-pub(crate) struct AdminAt(pub(crate) AdminListen);
 
 /// A [`Rate`] in a file.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq, Debug)]
@@ -140,7 +135,7 @@ impl Pace {
 impl AdminSection {
     /// Where the operator's listener is to be, if anywhere.
     pub(crate) fn config(&self, usual: SocketAddr) -> Option<AdminConfig> {
-        let listen = self.listen.map_or(Some(usual), |at| at.0.0)?;
+        let listen = self.listen.map_or(Some(usual), |at| at.0)?;
         Some(AdminConfig { listen, allow_remote: self.allow_remote.unwrap_or(false) })
     }
 }
@@ -156,14 +151,6 @@ impl TryFrom<String> for Listen {
 
     fn try_from(text: String) -> Result<Self, String> {
         listen_address(&text).map(Self)
-    }
-}
-
-impl TryFrom<String> for AdminAt {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse().map(Self)
     }
 }
 
@@ -187,7 +174,7 @@ mod tests {
         let Settings { server, admin, limits, log } = read(&uncommented(PACKAGED));
         let default = ServerConfig::default();
         assert_eq!(server, ServerSection { listen: Some(Listen(default.listen)) });
-        let at = AdminAt(AdminListen(Some(DEFAULT_ADMIN)));
+        let at = AdminListen(Some(DEFAULT_ADMIN));
         assert_eq!(admin, AdminSection { listen: Some(at), allow_remote: Some(false) });
         assert_eq!(log, LogSection { level: Some(Level::Warn), format: Some(Form::Text) });
         assert_eq!(limits.unset(), Vec::<&str>::new());

@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How to get into a group, and what is kept of it.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Reach {
+    /// The file with settings [default: stratus.toml in ~/.config/stratus or /etc/stratus]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// A rendezvous server, besides those in the groupspec; repeatable
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) server: Vec<String>,

@@ -46,6 +46,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "stratus-server",
             "stratus-terminal",
             "stratus-admin",
+            "stratus-config",
         ],
     ),
     (

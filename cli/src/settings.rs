@@ -81,12 +81,13 @@ impl Settings {
         reach.admin_remote |= admin.allow_remote == Some(true);
     }
 
-    /// Fills in what no flag said of a publication.
+    /// Fills in what no flag said of a publication: what a viewer wants otherwise than its publisher is said by flags.
     pub(crate) fn fill_publish(self, publish: &mut Publish) {
         let MulticastSection { window, relay_margin, push_neighbors } = self.multicast.clone();
-        publish.window = publish.window.or(window.map(|span| span.0));
-        publish.relay_margin = publish.relay_margin.or(relay_margin.map(|span| span.0));
-        publish.push_neighbors = publish.push_neighbors.or(push_neighbors);
+        let properties = &mut publish.properties;
+        properties.window = properties.window.or(window.map(|span| span.0));
+        properties.relay_margin = properties.relay_margin.or(relay_margin.map(|span| span.0));
+        properties.push_neighbors = properties.push_neighbors.or(push_neighbors);
         self.fill(&mut publish.reach);
     }
 }

@@ -37,7 +37,11 @@ enum Trouble {
 
 fn read(path: &Path) -> Result<[u8; SEED_BYTES], Trouble> {
     let file = OpenOptions::new().read(true).open(path).map_err(Trouble::System)?;
-    let mode = file.metadata().map_err(Trouble::System)?.permissions().mode();
+    let metadata = file.metadata().map_err(Trouble::System)?;
+    if !metadata.is_file() {
+        return Err(Trouble::NoKey);
+    }
+    let mode = metadata.permissions().mode();
     if mode & OTHERS != 0 {
         return Err(Trouble::Open { mode: mode & 0o777 });
     }
@@ -145,6 +149,7 @@ mod tests {
             assert!(refusal(&path).starts_with("error: the identity file holds no key: "));
         }
         assert!(refusal(Path::new("/nowhere/key")).contains("no such file or directory"));
+        assert!(refusal(folder.path()).starts_with("error: the identity file holds no key: "), "a folder");
         private(&[b'a'; 64]);
         load(&path).expect("without a line end as well");
     }

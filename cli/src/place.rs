@@ -149,6 +149,7 @@ fn role(query: &str) -> Result<Role, String> {
         role = match (key, value) {
             ("listen", "" | "1") => Role::Listen,
             ("listen", "0") => Role::Connect,
+            ("listen", other) => return Err(format!("listen={other}: 1 or 0 is wanted")),
             (other, _) => return Err(unknown(other, "listen")),
         };
     }

@@ -184,6 +184,9 @@ fn of_connect(place: &Place, error: &io::Error) -> Failure {
 fn of_bind(place: &Place, error: &io::Error) -> Failure {
     let failure = Failure::new(Code::Failed, format!("cannot listen at {place}"));
     match error.kind() {
+        io::ErrorKind::AddrInUse if matches!(place, Place::Unix { path, .. } if !is_socket(path)) => failure
+            .tried("there is a file of that name, and it is no socket")
+            .hint("choose another path, or remove the file"),
         io::ErrorKind::AddrInUse => failure
             .tried("another program has that address")
             .hint("end the other program, or choose another port or path"),

@@ -73,6 +73,7 @@ fn wrong_addresses_are_told_what_is_wanted() {
         ("tcp://host", "HOST:PORT is wanted, not \"host\""),
         ("tcp://host:70000", "HOST:PORT is wanted"),
         ("tcp://host:7?timeout=3", "what there is: listen"),
+        ("tcp://host:7?listen=2", "listen=2: 1 or 0 is wanted"),
         ("unix:", "unix:PATH is wanted"),
         ("exec:  ", "exec:COMMAND is wanted"),
         ("srt://host:7", "there is no srt:// here"),

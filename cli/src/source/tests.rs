@@ -132,6 +132,10 @@ fn an_address_that_is_taken_or_not_ours_is_told_with_the_way_out() {
         let text = refusal(place);
         assert!(text.contains("\n  tried: no interface of this machine has that address\n"), "{text}");
     }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let text = refusal(&format!("unix:{}?listen", file.path().display()));
+    assert!(text.contains("\n  tried: there is a file of that name, and it is no socket\n"), "{text}");
+    assert!(file.path().exists(), "it is not ours to remove");
     let text = refusal("unix:/nowhere/cam.sock?listen");
     assert!(text.contains("\n  tried: there is no such folder\n"), "{text}");
 }

@@ -114,6 +114,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: BenchCommand,
     },
+    /// Ask a running publish, play or stratus-server how it stands
+    Status(Status),
     /// Print what a shell needs to complete these words
     Completions {
         /// Which shell
@@ -124,6 +126,20 @@ pub(crate) enum Command {
         /// The folder for them; made if it is missing
         folder: PathBuf,
     },
+}
+
+/// Whom to ask, and how to show it.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The admin listener that it was started with; a stratus-server has 127.0.0.1:9935
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9936")]
+    pub(crate) admin: String,
+    /// Ask again every 2 s
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// The answer as it comes: one JSON object on a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What can be done with groupspecs.

@@ -3,8 +3,6 @@
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
-use etcetera::{AppStrategy as _, AppStrategyArgs};
-
 use crate::args::{Play, Relay};
 use crate::console::{self, Console};
 use crate::stop::{Code, Failure, lower_first};
@@ -37,9 +35,9 @@ pub(crate) fn part(options: &Play, console: Console) -> Result<Part, Failure> {
         Some(Relay::Yes) => true,
         Some(Relay::No) => false,
         Some(Relay::Ask) if !is_interactive => return Err(nobody_to_ask()),
-        Some(Relay::Ask) => asked(console),
+        Some(Relay::Ask) => asked(options, console),
         None if !is_interactive => true,
-        None => remembered().unwrap_or_else(|| asked(console)),
+        None => remembered(options).unwrap_or_else(|| asked(options, console)),
     };
     Ok(if relays { Part::Relays } else { Part::DownloadOnly })
 }
@@ -50,13 +48,13 @@ fn nobody_to_ask() -> Failure {
 }
 
 /// Asks, and remembers what was said.
-fn asked(console: Console) -> bool {
+fn asked(options: &Play, console: Console) -> bool {
     let answer = ask(&mut io::stdin().lock(), &mut io::stderr().lock());
     let Some(answer) = answer else {
         console.note("no answer: nothing is passed on this time");
         return false;
     };
-    match remember(answer) {
+    match remember(options, answer) {
         Ok(path) => console.note(format_args!("remembered in {}; --relay changes it", path.display())),
         Err(why) => console.note(format_args!("this could not be remembered: {why}")),
     }
@@ -81,12 +79,12 @@ fn ask(input: &mut dyn BufRead, output: &mut dyn io::Write) -> Option<bool> {
     None
 }
 
-fn remembered() -> Option<bool> {
-    read(&file().ok()?)
+fn remembered(options: &Play) -> Option<bool> {
+    read(&file(options)?)
 }
 
-fn remember(relays: bool) -> Result<PathBuf, String> {
-    let path = file()?;
+fn remember(options: &Play, relays: bool) -> Result<PathBuf, String> {
+    let path = file(options).ok_or("there is no home folder")?;
     write(&path, relays).map_err(|error| lower_first(&error.to_string()))?;
     Ok(path)
 }
@@ -107,15 +105,9 @@ fn write(path: &Path, relays: bool) -> io::Result<()> {
     std::fs::write(path, if relays { "yes\n" } else { "no\n" })
 }
 
-/// Where the answer is: in the user's folder for what a program remembers.
-fn file() -> Result<PathBuf, String> {
-    let names = AppStrategyArgs {
-        top_level_domain: String::new(),
-        author: String::new(),
-        app_name: "stratus".to_owned(),
-    };
-    let strategy = etcetera::choose_app_strategy(names).map_err(|_| "there is no home folder".to_owned())?;
-    Ok(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("relay"))
+/// Where the answer is: with all else that is remembered.
+fn file(options: &Play) -> Option<PathBuf> {
+    Some(options.reach.state_dir()?.join("relay"))
 }
 
 #[cfg(test)]

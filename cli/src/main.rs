@@ -20,6 +20,7 @@ mod settings;
 mod sink;
 mod source;
 mod spec;
+mod status;
 mod ts;
 
 use std::process::ExitCode;
@@ -76,6 +77,7 @@ fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
         Command::Play(options) => complete(play::run(options, console)),
         Command::Demo(options) => complete(demo::run(options, console)),
         Command::Bench { what } => bench::run(what, console),
+        Command::Status(options) => complete(status::run(options, console)),
         Command::Completions { shell } => manual::completions(*shell, console),
         Command::Man { folder } => Ok(manual::pages(folder, console)?),
     }

@@ -9,7 +9,7 @@ use common::stratus;
 fn help_names_what_there_is() {
     let help = stratus(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for word in ["group", "publish", "play", "demo", "bench", "completions", "man"] {
+    for word in ["group", "publish", "play", "demo", "bench", "status", "completions", "man"] {
         assert!(help.stdout.contains(&format!("\n  {word} ")), "{word}: {}", help.stdout);
     }
     for (verb, words) in [

@@ -41,7 +41,7 @@ pub(crate) struct Reach {
     /// How long joining may take [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
-    /// Where the members met are kept for the next run [default: ~/.local/state/stratus]
+    /// Where the members met and the answer about relaying are kept for the next run [default: ~/.local/state/stratus]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     /// Keep nothing of the members met
@@ -71,9 +71,14 @@ impl Reach {
 
     /// The folder in which the members met are kept, if they are.
     pub(crate) fn member_cache(&self) -> Option<PathBuf> {
-        let usual = || Some(choose_base_strategy().ok()?.state_dir()?.join("stratus"));
-        let folder = self.state_dir.clone().or_else(usual).filter(|_| !self.no_cache)?;
+        let folder = self.state_dir().filter(|_| !self.no_cache)?;
         Some(folder.join("groups"))
+    }
+
+    /// The folder for what is remembered from one run to the next.
+    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
+        let usual = || Some(choose_base_strategy().ok()?.state_dir()?.join("stratus"));
+        self.state_dir.clone().or_else(usual)
     }
 
     /// Where the operator's listener is to be, if anywhere.

@@ -83,6 +83,8 @@ pub(crate) struct Figures {
     neighbors: usize,
     window_bytes: usize,
     missing_runs: usize,
+    /// Slices that are pushed to us, and those of them by other viewers.
+    slices: (usize, usize),
     counters: MulticastInfo,
     upload_bytes: u64,
     bits_per_second: u64,
@@ -100,6 +102,10 @@ impl Figures {
             neighbors: info.neighbor_count(),
             window_bytes: known.map_or(0, |stream| stream.window_bytes),
             missing_runs: known.map_or(0, |stream| stream.holes),
+            slices: known.map_or((0, 0), |stream| {
+                let pushed = stream.slices_with_parent;
+                (pushed, pushed.saturating_sub(stream.slices_from_publisher))
+            }),
             counters: known.map(|stream| stream.counters).unwrap_or_default(),
             upload_bytes: info.wire.sent_bytes,
             bits_per_second: 0,
@@ -130,6 +136,12 @@ impl Figures {
         self.counters.sent_bytes() as f64 / self.work.bytes.max(1) as f64
     }
 
+    /// How much of the stream other viewers push to us; the rest comes from the publisher itself.
+    fn viewer_share(&self) -> f64 {
+        let (pushed, by_viewers) = self.slices;
+        by_viewers as f64 / pushed.max(1) as f64
+    }
+
     fn repairs(&self) -> u64 {
         match self.end {
             End::Publisher => self.counters.requested_by_peers.fragments,
@@ -156,12 +168,13 @@ impl Figures {
             (End::Publisher, Work { lost_packets, .. }) => {
                 format!("sent {:.2} times, {lost_packets} packets missing in the input", self.copies())
             }
-            (End::Viewer, Work { dropped_messages: 0, .. }) => {
-                format!("missing {}", self.counters.fragments_given_up)
-            }
             (End::Viewer, Work { dropped_messages, .. }) => {
-                let missing = self.counters.fragments_given_up;
-                format!("missing {missing}, {dropped_messages} messages dropped by a slow output")
+                let (share, missing) = (self.viewer_share() * 100.0, self.counters.fragments_given_up);
+                let dropped = match dropped_messages {
+                    0 => String::new(),
+                    count => format!(", {count} messages dropped by a slow output"),
+                };
+                format!("from viewers {share:.0} %, missing {missing}{dropped}")
             }
         }
     }
@@ -177,6 +190,7 @@ impl Figures {
             "window_bytes": self.window_bytes,
             "window_seconds": (self.window_seconds() * 10.0).round() / 10.0,
             "missing_runs": self.missing_runs,
+            "viewer_share": (self.viewer_share() * 1_000.0).round() / 1_000.0,
             "bytes": self.work.bytes,
             "sent_bytes": counters.sent_bytes(),
             "received_bytes": counters.received_bytes(),
@@ -209,6 +223,7 @@ mod tests {
             neighbors: 5,
             window_bytes: 2_000_000,
             missing_runs: 3,
+            slices: (8, 6),
             counters,
             upload_bytes: bytes / 2,
             bits_per_second: 0,
@@ -222,7 +237,7 @@ mod tests {
         now.rate(&before, Duration::from_secs(2));
         assert_eq!(
             now.line(),
-            "members 12, neighbors 5, 4.0 Mbit/s, window 4.0 s, up 2.0 Mbit/s, repairs 7, missing 0"
+            "members 12, neighbors 5, 4.0 Mbit/s, window 4.0 s, up 2.0 Mbit/s, repairs 7, from viewers 75 %, missing 0"
         );
     }
 
@@ -239,6 +254,8 @@ mod tests {
     fn a_slow_output_is_seen() {
         let mut figures = figures(End::Viewer, 0);
         figures.work.dropped_messages = 30;
-        assert!(figures.line().ends_with("missing 0, 30 messages dropped by a slow output"));
+        assert!(
+            figures.line().ends_with("from viewers 75 %, missing 0, 30 messages dropped by a slow output")
+        );
     }
 }

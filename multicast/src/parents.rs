@@ -168,6 +168,11 @@ impl Parents {
         self.slices.iter().filter_map(|slice| slice.parent.map(|parent| parent.peer))
     }
 
+    /// In how many slices the parent is the publisher.
+    pub(crate) fn first_hops(&self) -> usize {
+        self.slices.iter().filter(|slice| slice.parent.is_some() && slice.hops == 1).count()
+    }
+
     /// Forgets `peer`; gives back the slices it pushed.
     pub(crate) fn forget(&mut self, peer: &PeerId) -> BitSet {
         (0..).zip(&mut self.slices).filter_map(|(index, slice)| slice.forget(peer).then_some(index)).collect()

@@ -92,6 +92,8 @@ pub struct StreamInfo {
     pub subscribed_neighbors: usize,
     /// Slices that someone pushes to us.
     pub slices_with_parent: usize,
+    /// Those of them that the publisher itself pushes to us; the others come from other viewers.
+    pub slices_from_publisher: usize,
     /// Pushes that we serve, over all slices.
     pub children: usize,
     /// Runs that are missing now.
@@ -206,6 +208,7 @@ impl Swarm {
             counters: self.stats,
             subscribed_neighbors: self.neighbors.len(),
             slices_with_parent: self.parents.peers().count(),
+            slices_from_publisher: self.parents.first_hops(),
             children: self.children.total(),
             holes: self.holes.len(),
             window_bytes: self.window.bytes(),

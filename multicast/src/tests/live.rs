@@ -65,11 +65,15 @@ fn the_death_of_relays_is_noticed_by_missing_runs_and_costs_nobody_anything() {
         group.net.kill(peer(number));
     }
     group.write(0, 1_128, MS(4), Duration::from_secs(1));
+    let mut first_hops = 0;
     for number in 6..16 {
         let machine = group.net.machine(&peer(number));
         let info = machine.stream(&stream).expect("known");
         assert_eq!(info.slices_with_parent, 8, "member {number} after a second");
+        first_hops += info.slices_from_publisher;
     }
+    let source = group.net.machine(&peer(0)).stream(&stream).expect("its own");
+    assert!((8..=source.children).contains(&first_hops), "{first_hops} of {}", source.children);
     group.write(0, 1_128, MS(4), Duration::from_secs(2));
     group.unpublish(0);
     group.net.run_for(Duration::from_secs(12));

@@ -48,7 +48,7 @@ fn both_ends_tell_their_states_codes_figures_and_what_became_of_it() {
     let (published, played) = (events(&publisher.stdout), events(&viewer.stdout));
     assert_eq!(told(&published, "state", "state"), ["joining", "joined", "publishing"]);
     let states = told(&played, "state", "state");
-    assert!(states.starts_with(&["joining"]) && states.ends_with(&["playing"]), "{states:?}");
+    assert!(states.starts_with(&["joining"]) && states.contains(&"playing"), "{states:?}");
     for (events, codes) in [
         (
             &published,
@@ -91,7 +91,7 @@ fn where_the_stream_goes_to_stdout_its_events_are_all_that_is_on_stderr() {
     let mut rest = Vec::new();
     output.read_to_end(&mut rest).expect("piped");
     assert_eq!((viewer.code, &word, rest.as_slice()), (Some(0), b"hello", &b""[..]));
-    assert_eq!(told(&events(&viewer.stderr), "state", "state").last(), Some(&"playing"));
+    assert!(told(&events(&viewer.stderr), "state", "state").contains(&"playing"), "{}", viewer.stderr);
 }
 
 #[test]

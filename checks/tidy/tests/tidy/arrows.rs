@@ -53,6 +53,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
         "stratus-sim",
         &["stratus-core", "stratus-groupspec", "stratus-overlay", "stratus-multicast", "stratus-node"],
     ),
+    ("stratus-lab", &["stratus-core", "stratus", "stratus-server"]),
     ("stratus-tidy", &[]),
 ];
 

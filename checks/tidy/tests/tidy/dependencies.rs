@@ -141,6 +141,20 @@ const REASONS: [(&str, &[(&str, &str)]); 14] = [
             ("serde_json", "its JSON line"),
         ],
     ),
+    (
+        "stratus-lab",
+        &[
+            ("bytes", "messages with a stamp"),
+            ("clap", "its command line"),
+            ("rustix", "entering namespaces, and a clock that all processes share"),
+            ("serde", "orders and reports between its processes"),
+            ("serde_json", "the same, and its JSON lines"),
+            ("thiserror", "its error"),
+            ("tokio", "members, and the thread that carries packets"),
+            ("tokio-tun", "packets out of the kernel and back, without unsafe code of ours"),
+            ("tracing-subscriber", "where members' logs go"),
+        ],
+    ),
     ("stratus-tidy", &[]),
 ];
 

@@ -1,0 +1,184 @@
+//! The lab for real: the network is what was asked for, and members hold what they promise on it, in short.
+//!
+//! Needs root, iproute2, nftables and `/dev/net/tun`; elsewhere it says so and skips, unless `STRATUS_CI` is set.
+
+use std::io::Write as _;
+use std::path::Path as FilePath;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use stratus_lab::{HostPlan, Namespace, Network, Outcome, Path, Probe, probe};
+
+/// Scenarios would disturb each other on two cores.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Waits for its turn; `None` where there can be no lab.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let Err(trouble) = Namespace::new("trial").and_then(|namespace| namespace.ip("link set lo up\n")) else {
+        return Some(turn);
+    };
+    assert!(std::env::var_os("STRATUS_CI").is_none(), "the lab must run here: {trouble}");
+    writeln!(std::io::stderr(), "skipped: {trouble}").unwrap_or_default();
+    None
+}
+
+fn measure(path: Path, loss_per_mille: u64, packets: u64, pace: Duration) -> Probe {
+    let plain = HostPlan::default();
+    let network = Network::new(&[HostPlan { path, ..plain }, HostPlan { loss_per_mille, ..plain }]).unwrap();
+    let probe = probe(network.host(0), network.host(1), packets, pace).unwrap();
+    let counted = network.host(1).counted().unwrap();
+    // The rule's own count is what the receiver missed.
+    assert_eq!(probe.sent - network.tally(0).lost - counted.lost, probe.arrived + probe.altered);
+    probe
+}
+
+const PACE: Duration = Duration::from_micros(200);
+
+#[test]
+fn packets_are_lost_by_the_share_that_was_asked_for() {
+    let Some(_turn) = turn() else { return };
+    let clean = measure(Path::default(), 0, 3_000, PACE);
+    assert_eq!((clean.arrived, clean.doubled, clean.overtaken, clean.altered), (3_000, 0, 0, 0));
+    let lossy = measure(Path::default(), 100, 6_000, PACE);
+    assert!((80..=120).contains(&lossy.lost_per_mille()), "{} per mille", lossy.lost_per_mille());
+    let single = lossy.losses.iter().filter(|lost| **lost == 1).count();
+    assert!(single * 10 > lossy.losses.len() * 8, "each by itself: {:?}", lossy.losses);
+}
+
+#[test]
+fn bursts_are_lost_in_a_row() {
+    let Some(_turn) = turn() else { return };
+    let path = Path { burst_loss_per_mille: 120, burst_length: 25, ..Path::default() };
+    let probe = measure(path, 0, 10_000, PACE);
+    assert!((70..=170).contains(&probe.lost_per_mille()), "{} per mille", probe.lost_per_mille());
+    assert!(probe.losses.iter().all(|lost| lost % 25 == 0), "{:?}", probe.losses);
+}
+
+#[test]
+fn packets_take_as_long_as_was_asked_for() {
+    let Some(_turn) = turn() else { return };
+    let delay = Duration::from_millis(30);
+    let steady = measure(Path::of(delay), 0, 1_000, Duration::from_millis(1));
+    assert_eq!((steady.arrived, steady.overtaken), (1_000, 0));
+    assert!((30..=33).contains(&steady.delay_ms(500)), "half within {} ms", steady.delay_ms(500));
+    assert!(steady.delays_ms.iter().all(|ms| *ms >= 30));
+    let jittery = measure(Path { jitter: delay, ..Path::of(delay) }, 0, 1_000, Duration::from_millis(1));
+    assert_eq!((jittery.arrived, jittery.overtaken), (1_000, 0), "jitter keeps the order");
+    assert!(jittery.delay_ms(500) >= 45, "half within {} ms", jittery.delay_ms(500));
+}
+
+#[test]
+fn packets_are_overtaken_doubled_and_altered_as_was_asked_for() {
+    let Some(_turn) = turn() else { return };
+    let path = Path {
+        reorder: Duration::from_millis(100),
+        duplicate_per_mille: 50,
+        corrupt_per_mille: 10,
+        ..Path::of(Duration::from_millis(30))
+    };
+    let network = Network::new(&[HostPlan { path, ..HostPlan::default() }, HostPlan::default()]).unwrap();
+    let probe = probe(network.host(0), network.host(1), 5_000, PACE).unwrap();
+    let tally = network.tally(0);
+    assert_eq!((tally.packets, tally.refused), (5_000, 0));
+    assert_eq!(probe.arrived + probe.doubled + probe.altered, tally.packets + tally.doubled);
+    assert!((190..=310).contains(&tally.doubled), "{} doubled", tally.doubled);
+    assert!((25..=80).contains(&probe.altered), "{} altered", probe.altered);
+    assert!(probe.overtaken > 2_500, "{} overtaken", probe.overtaken);
+    assert!((70..=95).contains(&probe.delay_ms(500)), "half within {} ms", probe.delay_ms(500));
+}
+
+#[test]
+fn an_upload_is_what_was_asked_for() {
+    let Some(_turn) = turn() else { return };
+    let limited = HostPlan { upload: Some(2_000_000), ..HostPlan::default() };
+    let network = Network::new(&[limited, HostPlan::default()]).unwrap();
+    // Twice what fits, for two seconds: what waits for more than 200 ms is dropped.
+    let probe = probe(network.host(0), network.host(1), 1_000, Duration::from_millis(2)).unwrap();
+    let kbit = probe.arrived * 1_028 * 8 / 2_200;
+    assert!((1_700..=2_100).contains(&kbit), "{kbit} kbit/s");
+}
+
+#[test]
+fn long_packets_vanish_where_the_path_shrinks() {
+    let Some(_turn) = turn() else { return };
+    let network = Network::new(&[HostPlan::default(); 2]).unwrap();
+    network.host(1).swallow_longer_than(1_027).unwrap();
+    let probe = probe(network.host(0), network.host(1), 50, PACE).unwrap();
+    assert_eq!((probe.arrived, network.host(1).counted().unwrap().too_long), (0, 50));
+}
+
+#[test]
+fn nothing_is_left_behind_not_even_by_a_lab_that_was_killed() {
+    let Some(_turn) = turn() else { return };
+    let mut lab = lab(&["run", "clean", "--viewers", "2", "--for", "30"]).spawn().unwrap();
+    let pid = lab.id();
+    let ours = || {
+        let names = std::fs::read_dir("/run/netns").unwrap().flatten();
+        names
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("stratus-lab-{pid}-")))
+            .count()
+    };
+    let deadline = stratus_lab::since_boot() + Duration::from_secs(20);
+    while ours() < 5 && stratus_lab::since_boot() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    lab.kill().unwrap();
+    lab.wait().unwrap();
+    assert!(ours() >= 5, "the hub and four hosts were there");
+    drop(Network::new(&[HostPlan::default()]).unwrap());
+    assert_eq!(ours(), 0, "the next one sweeps");
+}
+
+fn lab(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stratus-lab"));
+    command.args(arguments);
+    command
+}
+
+/// Runs a scenario in short: 20 viewers, 8 s, and so slow a stream that a busy machine keeps up. Every bar must hold.
+fn holds(name: &str) {
+    let Some(_turn) = turn() else { return };
+    let output = lab(&["run", name, "--json", "--for", "8", "--rate", "1500"]).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {stderr}{stdout}");
+    let outcome: Outcome = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((outcome.viewers, outcome.failures.len()), (20, 0));
+    assert!(outcome.messages >= 1_000, "{outcome}");
+    writeln!(std::io::stderr(), "{outcome}").unwrap_or_default();
+}
+
+macro_rules! scenarios {
+    ($($test:ident: $name:literal,)*) => {
+        $(#[test]
+        fn $test() {
+            holds($name);
+        })*
+
+        #[test]
+        fn every_scenario_is_tested() {
+            let tested = [$($name),*];
+            let untested: Vec<&str> = stratus_lab::SCENARIOS
+                .iter()
+                .map(|scenario| scenario.name)
+                .filter(|name| !tested.contains(name) && !IN_OTHERS.contains(name))
+                .collect();
+            assert_eq!(untested, Vec::<&str>::new());
+            assert!(FilePath::new(env!("CARGO_BIN_EXE_stratus-lab")).is_file());
+        }
+    };
+}
+
+/// What is part of a scenario that is tested.
+const IN_OTHERS: [&str; 8] =
+    ["clean", "loss-1", "reorder", "duplicate", "loss-20", "rough", "uplinks", "restart"];
+
+scenarios! {
+    five_in_a_hundred_lost: "loss-5",
+    ten_in_a_hundred_lost: "loss-10",
+    twelve_in_a_hundred_lost_in_bursts: "bursts",
+    one_in_a_hundred_damaged: "corrupt",
+    a_path_that_shrinks: "mtu",
+    a_viewer_with_a_cap: "capped",
+}

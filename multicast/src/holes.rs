@@ -15,6 +15,8 @@ pub(crate) struct Hole {
     pub(crate) prefer: Option<PeerId>,
     /// Who was asked last and has not answered.
     pub(crate) asked: Option<PeerId>,
+    /// When that was.
+    pub(crate) asked_at: Time,
     /// Requests sent so far.
     pub(crate) attempts: u32,
     /// How often nobody was left to ask.
@@ -24,7 +26,15 @@ pub(crate) struct Hole {
 
 impl Hole {
     fn new(check_at: Time) -> Self {
-        Self { check_at, prefer: None, asked: None, attempts: 0, rounds: 0, tried: Vec::new() }
+        Self {
+            check_at,
+            prefer: None,
+            asked: None,
+            asked_at: Time::ZERO,
+            attempts: 0,
+            rounds: 0,
+            tried: Vec::new(),
+        }
     }
 
     pub(crate) fn was_tried(&self, peer: &PeerId) -> bool {

@@ -20,6 +20,7 @@ mod message;
 mod multicast;
 mod neighbor;
 mod parents;
+mod patience;
 mod player;
 mod properties;
 mod stats;

@@ -8,7 +8,7 @@ mod rate;
 mod source;
 mod trust;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use crate::holes::Holes;
 use crate::message::{MAX_RECORDS, Subscriber};
 use crate::neighbor::Neighbor;
 use crate::parents::{Parents, home_slices};
+use crate::patience::Patience;
 use crate::player::Player;
 use crate::window::{Limits, Window};
 use crate::{
@@ -122,7 +123,8 @@ pub(crate) struct Swarm {
     parents: Parents,
     children: Children,
     /// Requests of children for what we are missing ourselves: run, position, child.
-    pending: BTreeSet<(u64, u32, PeerId)>,
+    pending: BTreeMap<(u64, u32, PeerId), Time>,
+    patience: Patience,
     allowance: pull::Allowance,
     player: Option<Player>,
     rate: Rate,
@@ -169,7 +171,8 @@ impl Swarm {
             holes: Holes::default(),
             parents: Parents::new(slices),
             children: Children::new(slices),
-            pending: BTreeSet::new(),
+            pending: BTreeMap::new(),
+            patience: Patience::default(),
             allowance: pull::Allowance::default(),
             player: None,
             rate: Rate::new(announcement.parameters.expected_rate),
@@ -370,7 +373,7 @@ impl Swarm {
         }
         let lost = self.parents.forget(peer);
         self.children.forget(peer);
-        self.pending.retain(|(.., child)| child != peer);
+        self.pending.retain(|(.., child), _| child != peer);
         self.holes.forget(peer, turn.cx.now);
         self.join.forget(peer, turn.cx.now);
         self.last_mapped = self.last_mapped.filter(|last| last != peer);
@@ -640,7 +643,7 @@ impl Swarm {
             })
             || self.children.peers().any(|child| child == *peer)
             || self.holes.mentions(peer)
-            || self.pending.iter().any(|(.., child)| child == peer)
+            || self.pending.keys().any(|(.., child)| child == peer)
     }
 
     /// Sizes of what strangers could grow, with their limits.

@@ -19,6 +19,8 @@ pub(crate) struct Run {
     pub(crate) link: Digest,
     /// When the last of it came.
     pub(crate) came_at: Option<Time>,
+    /// When a later run of its slice, or a later fragment of it, was seen to have overtaken some of it.
+    pub(crate) overtaken_at: Option<Time>,
     /// Some of it came by a pull.
     pub(crate) is_repaired: bool,
     /// Its messages are given up; nothing of it is sought any more.
@@ -34,6 +36,7 @@ impl Run {
             manifest: None,
             link: [0; 16],
             came_at: None,
+            overtaken_at: None,
             is_repaired: false,
             is_abandoned: false,
             held: BitSet::EMPTY,

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::forwarder::{Forwarder, Lane, Tally};
 use crate::namespace::{Namespace, sweep};
@@ -14,6 +15,8 @@ const WIRE: &str = "eth0";
 const DETOUR: &str = "detour0";
 /// Packets that may wait for the forwarder: 2 s of everything that the lab sends.
 const DETOUR_QUEUE: usize = 20_000;
+/// The kernel drops what is sent by a tun device in the first milliseconds after it was opened.
+const CARRIER: Duration = Duration::from_millis(100);
 /// Bytes that a limited host may send at once: two packets, or the limit would not be one.
 const RATE_BURST: u64 = 3_100;
 
@@ -71,6 +74,7 @@ impl Network {
             path: plan.path,
         });
         let forwarder = Forwarder::start(lanes.collect(), hosts.len())?;
+        std::thread::sleep(CARRIER);
         Ok(Self { forwarder, hosts, _hub: hub })
     }
 

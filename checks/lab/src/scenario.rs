@@ -156,12 +156,14 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "uplinks",
         about: "publisher 1.3 and viewers 2 times the wire rate",
         uploads: Uploads { publisher: Some(130), viewers: Some(200), capped: None },
+        bars: Bars { duplicates_per_mille: 20, ..PLAIN.bars },
         ..PLAIN
     },
     Scenario {
         name: "capped",
         about: "one viewer at 0.3 times the wire rate",
         uploads: Uploads { publisher: None, viewers: None, capped: Some(30) },
+        bars: Bars { duplicates_per_mille: 20, ..PLAIN.bars },
         ..PLAIN
     },
     Scenario {

@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 use std::path::Path as FilePath;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -112,7 +112,8 @@ fn long_packets_vanish_where_the_path_shrinks() {
 #[test]
 fn nothing_is_left_behind_not_even_by_a_lab_that_was_killed() {
     let Some(_turn) = turn() else { return };
-    let mut lab = lab(&["run", "clean", "--viewers", "2", "--for", "30"]).spawn().unwrap();
+    let mut lab =
+        lab(&["run", "clean", "--viewers", "2", "--for", "30"]).stdout(Stdio::null()).spawn().unwrap();
     let pid = lab.id();
     let ours = || {
         let names = std::fs::read_dir("/run/netns").unwrap().flatten();

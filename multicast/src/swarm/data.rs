@@ -45,6 +45,9 @@ impl Swarm {
         if !self.takes(run) {
             return;
         }
+        if !is_repair {
+            self.note_overtaken(turn.cx.now, &from, run, 0);
+        }
         if let Some(known) = self.window.get(run).and_then(|place| place.manifest.clone()) {
             self.count_duplicate(manifest.inline_len(), is_repair);
             self.on_second_manifest(turn, from, &known, &manifest);
@@ -189,6 +192,9 @@ impl Swarm {
         };
         let place = self.window.get_mut(run).expect("a verified manifest has its place");
         if place.payload(position).is_some() {
+            if is_repair {
+                self.patience.was_hasty();
+            }
             self.count_duplicate(payload.len(), is_repair);
             return Verdict::Useless;
         }
@@ -215,7 +221,10 @@ impl Swarm {
         if !self.takes(run) {
             return;
         }
-        if !is_repair {
+        if is_repair {
+            self.note_answer(turn.cx.now, &from, run);
+        } else {
+            self.note_overtaken(turn.cx.now, &from, run, position);
             self.note_push(turn.cx.now, &from, run);
         }
         let manifest = self.window.get(run).and_then(|place| place.manifest.clone());
@@ -401,11 +410,15 @@ impl Swarm {
         let slices = u64::from(self.slices());
         let first = self.parents.get(slice).parent.map_or(u64::MAX, |parent| parent.from_run);
         let now = turn.cx.now;
+        let reordering = self.patience.reordering(now);
         for (hole_run, hole) in self.holes.below(run) {
             let is_same_slice = hole_run % slices == u64::from(slice) && hole_run >= first;
             if is_same_slice && hole.attempts == 0 && hole.prefer.is_none() {
                 hole.prefer = Some(*from);
-                hole.check_at = now;
+                hole.check_at = now + reordering;
+                if let Some(place) = self.window.get_mut(hole_run) {
+                    place.overtaken_at.get_or_insert(now);
+                }
             }
         }
         let place = self.window.get(run).expect("something of the run just came");
@@ -414,8 +427,11 @@ impl Swarm {
             && let Some(hole) = self.holes.get_mut(run)
             && hole.attempts == 0
         {
+            // The clock runs from the first sign: what comes meanwhile says nothing of what does not.
+            let noticed_at =
+                self.window.get_mut(run).map_or(now, |place| *place.overtaken_at.get_or_insert(now));
             hole.prefer = Some(*from);
-            hole.check_at = hole.check_at.min(now + REORDER_PATIENCE);
+            hole.check_at = hole.check_at.min((noticed_at + reordering.max(REORDER_PATIENCE)).max(now));
         }
     }
 

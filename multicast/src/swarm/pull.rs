@@ -30,7 +30,7 @@ const HAND_OVER: Duration = Duration::from_millis(600);
 const LOOK_AGAIN: Duration = Duration::from_millis(40);
 /// A member that called itself busy is left alone for about this long.
 const BUSY: Duration = Duration::from_millis(250);
-/// Time that an answer may spend in queues.
+/// Each further request waits so much longer for its answer.
 const ANSWER_SLACK: Duration = Duration::from_millis(40);
 /// Runs known only from a neighbor's claim are made places for, at most this far ahead.
 const MAX_CLAIMED_AHEAD: u64 = 64;
@@ -265,8 +265,9 @@ impl Swarm {
         let rtt = neighbor.rtt;
         let Some(hole) = self.holes.get_mut(run) else { return };
         // Who cannot answer says so at once: silence means loss, or a queue on the way, longer each time.
-        let patience = rtt * 3 / 2 + ANSWER_SLACK * (1 + hole.attempts.min(8));
+        let patience = self.patience.answer(rtt) + ANSWER_SLACK * hole.attempts.min(8);
         hole.asked = Some(peer);
+        hole.asked_at = now;
         hole.attempts += 1;
         hole.check_at = now + patience;
     }
@@ -305,7 +306,7 @@ impl Swarm {
         for want in wants {
             match self.serve(turn, from, want) {
                 Served::Sent => {}
-                Served::Missing if self.keep_pending(&from, want) => {}
+                Served::Missing if self.keep_pending(turn.cx.now, &from, want) => {}
                 Served::Missing => missing.push(want.run),
                 Served::Busy => busy.push(want.run),
             }
@@ -374,22 +375,49 @@ impl Swarm {
     }
 
     /// Remembers a child's request for what has not reached us either; says whether it waits.
-    fn keep_pending(&mut self, child: &PeerId, want: &Want) -> bool {
+    fn keep_pending(&mut self, now: Time, child: &PeerId, want: &Want) -> bool {
         let is_ours = self.children.has(self.slice_of(want.run), child);
         let is_coming = self.holes.get(want.run).is_some();
         if !is_ours || !is_coming || self.pending.len() + want.positions.len() as usize > MAX_PENDING {
             return false;
         }
         for position in want.positions.iter() {
-            self.pending.insert((want.run, position, *child));
+            self.pending.insert((want.run, position, *child), now);
         }
         true
+    }
+
+    /// How long a neighbor's question may wait here before it asks somebody else.
+    fn patience_of(&self, neighbor: &PeerId) -> Duration {
+        let rtt = self.neighbors.get(neighbor).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
+        self.patience.answer(rtt).saturating_sub(rtt)
+    }
+
+    /// An answer brought something new: how long it took is how long answers take.
+    pub(super) fn note_answer(&mut self, now: Time, from: &PeerId, run: u64) {
+        let Some(hole) = self.holes.get(run).filter(|hole| hole.asked == Some(*from)) else { return };
+        let rtt = self.neighbors.get(from).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
+        self.patience.answered(now.since(hole.asked_at), rtt);
+    }
+
+    /// Something of `run` came by push. If it had been overtaken, paths reorder by so much.
+    pub(super) fn note_overtaken(&mut self, now: Time, from: &PeerId, run: u64, position: u32) {
+        let state = self.parents.get(self.slice_of(run));
+        let Some(place) = self.window.get(run) else { return };
+        let Some(overtaken_at) = place.overtaken_at else { return };
+        let is_behind = state.pushed > Some(run) || place.arrived_up_to().is_some_and(|high| position < high);
+        let is_same_path = state.expects(from, run)
+            && state.parent.is_some_and(|parent| parent.since <= overtaken_at && parent.until.is_none());
+        if is_behind && is_same_path {
+            self.patience.overtaken(now, now.since(overtaken_at));
+        }
     }
 
     /// Something of `run` came by repair: the children that wait for it get it.
     pub(super) fn serve_pending(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
         let nobody = PeerId::from_bytes([0; 32]);
-        let waiting: Vec<_> = self.pending.range((run, 0, nobody)..(run + 1, 0, nobody)).copied().collect();
+        let waiting = self.pending.range((run, 0, nobody)..(run + 1, 0, nobody));
+        let waiting: Vec<_> = waiting.map(|(wanted, asked_at)| (*wanted, *asked_at)).collect();
         if waiting.is_empty() {
             return;
         }
@@ -397,7 +425,12 @@ impl Swarm {
         let Some(manifest) = &place.manifest else { return };
         let known = BitSet::first(manifest.pieces.len() as u32);
         let mut served: BTreeMap<PeerId, BitSet> = BTreeMap::new();
-        for (_, position, child) in waiting {
+        for ((_, position, child), asked_at) in waiting {
+            // By now it has asked elsewhere: it waits as long for an answer as we would.
+            if turn.cx.now.since(asked_at) > self.patience_of(&child) {
+                self.pending.remove(&(run, position, child));
+                continue;
+            }
             if place.payload(position).is_some() || !known.contains(position) {
                 served.entry(child).or_default().insert(position);
             }

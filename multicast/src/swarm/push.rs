@@ -154,7 +154,7 @@ impl Swarm {
         let silent = self.neighbors.iter().filter(|(_, neighbor)| is_silent(neighbor));
         for peer in silent.map(|(peer, _)| *peer).collect::<Vec<_>>() {
             self.children.forget(&peer);
-            self.pending.retain(|(.., child)| *child != peer);
+            self.pending.retain(|(.., child), _| *child != peer);
         }
     }
 

@@ -308,6 +308,13 @@ mod tests {
     }
 
     #[test]
+    fn places_follow_the_upload_and_a_stream_of_unknown_rate_gets_one_copy_at_most() {
+        let slots = |upload, rate| Room::slots(Some(upload), rate, 8);
+        assert_eq!((slots(700_000, 350_000), slots(700_000, 0)), (14, 8));
+        assert_eq!((slots(105_000, 350_000), slots(105_000, 0)), (2, 2));
+    }
+
+    #[test]
     fn a_home_child_displaces_a_leaf_that_is_not_at_home_and_nobody_else() {
         let mut children = filled(1, &[(1, true), (2, false)]);
         assert_eq!(children.judge(&room(50), 1, &peer(3), true), Verdict::Displacing(peer(2)));

@@ -119,6 +119,8 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "reorder",
         about: "some 100 ms later than others",
+        // How much paths reorder has to be learned first.
+        bars: Bars { duplicates_per_mille: 20, ..PLAIN.bars },
         path: Path { reorder: Duration::from_millis(100), ..PLAIN.path },
         ..PLAIN
     },
@@ -137,6 +139,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "rough",
         about: "reordered by 100 ms, 5 % twice, 1 % changed",
+        bars: Bars { duplicates_per_mille: 20, ..PLAIN.bars },
         path: Path {
             reorder: Duration::from_millis(100),
             duplicate_per_mille: 50,

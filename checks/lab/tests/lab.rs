@@ -138,16 +138,29 @@ fn lab(arguments: &[&str]) -> Command {
     command
 }
 
+/// A forwarder that was later than this was starved of the processor, and what came of it says nothing.
+const MOST_LATE_MS: u64 = 300;
+/// How often a scenario is tried on a machine that has no time for it.
+const TRIES: usize = 3;
+
 /// Runs a scenario in short: 20 viewers, 8 s, and so slow a stream that a busy machine keeps up. Every bar must hold.
 fn holds(name: &str) {
     let Some(_turn) = turn() else { return };
-    let output = lab(&["run", name, "--json", "--for", "8", "--rate", "1500"]).output().unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{name}: {stderr}{stdout}");
-    let outcome: Outcome = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((outcome.viewers, outcome.failures.len()), (20, 0));
-    assert!(outcome.messages >= 1_000, "{outcome}");
-    writeln!(std::io::stderr(), "{outcome}").unwrap_or_default();
+    for tries_left in (0..TRIES).rev() {
+        let arguments = ["run", name, "--json", "--for", "8", "--rate", "1500"];
+        let output = lab(&arguments).output().unwrap();
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let outcome: Outcome = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{name}: {stderr}"));
+        writeln!(std::io::stderr(), "{outcome}").unwrap_or_default();
+        if outcome.lab_late_ms > MOST_LATE_MS && !output.status.success() && tries_left > 0 {
+            continue;
+        }
+        assert!(output.status.success(), "{name}: {stderr}");
+        assert_eq!((outcome.viewers, outcome.failures.len()), (20, 0));
+        assert!(outcome.messages >= 1_000, "{outcome}");
+        return;
+    }
 }
 
 macro_rules! scenarios {
@@ -172,12 +185,14 @@ macro_rules! scenarios {
 }
 
 /// What is part of a scenario that is tested.
-const IN_OTHERS: [&str; 8] =
-    ["clean", "loss-1", "reorder", "duplicate", "loss-20", "rough", "uplinks", "restart"];
+const IN_OTHERS: [&str; 5] = ["clean", "loss-1", "reorder", "duplicate", "restart"];
 
 scenarios! {
     five_in_a_hundred_lost: "loss-5",
     ten_in_a_hundred_lost: "loss-10",
+    twenty_in_a_hundred_lost: "loss-20",
+    reordered_doubled_and_damaged: "rough",
+    uplinks_that_just_suffice: "uplinks",
     twelve_in_a_hundred_lost_in_bursts: "bursts",
     one_in_a_hundred_damaged: "corrupt",
     a_path_that_shrinks: "mtu",

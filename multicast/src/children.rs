@@ -64,18 +64,12 @@ pub(crate) enum Verdict {
     Displacing(PeerId),
 }
 
-/// Wire bytes a second of a stream that nothing is known of: 2.5 Mbit/s.
-const GUESSED_WIRE_RATE: u64 = 350_000;
-
 impl Room {
     /// Slots from an upload budget: nine tenths of it, over what one slice costs on the wire.
     pub(crate) fn slots(upload: Option<u64>, wire_rate: u64, slices: u32) -> usize {
         match upload {
             None => usize::MAX,
-            // Nobody has said or seen yet how fast it goes: what is promised too much now queues for seconds.
-            Some(upload) if wire_rate == 0 => {
-                Self::slots(Some(upload), GUESSED_WIRE_RATE, slices).min(slices as usize)
-            }
+            Some(_) if wire_rate == 0 => 2 * slices as usize,
             Some(upload) => (upload * 9 * u64::from(slices) / (wire_rate * 10)) as usize,
         }
     }
@@ -305,13 +299,6 @@ mod tests {
             filled.add(slice, peer(*number), 0, *is_home);
         }
         filled
-    }
-
-    #[test]
-    fn places_follow_the_upload_and_a_stream_of_unknown_rate_gets_one_copy_at_most() {
-        let slots = |upload, rate| Room::slots(Some(upload), rate, 8);
-        assert_eq!((slots(700_000, 350_000), slots(700_000, 0)), (14, 8));
-        assert_eq!((slots(105_000, 350_000), slots(105_000, 0)), (2, 2));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use stratus::{Group, Kind, Piece, PieceFlags, Publication, Publish};
+use stratus::{Group, Kind, MulticastConfig, Parameters, Piece, PieceFlags, Publication, Publish};
 use tokio::io::{BufReader, Lines, Stdin};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -29,7 +29,11 @@ pub(super) async fn run(orders: &Orders, lines: &mut Lines<BufReader<Stdin>>) ->
 }
 
 async fn publish(group: &Group, orders: &Orders) -> Result<Published, Trouble> {
-    let publication = group.publish(STREAM, Publish::default()).await;
+    // Who knows the rate says it: a limited publisher promises two copies while it does not.
+    let parameters =
+        Parameters { expected_rate: orders.rate, ..Parameters::from(&MulticastConfig::default()) };
+    let publish = Publish { parameters: Some(parameters), ..Publish::default() };
+    let publication = group.publish(STREAM, publish).await;
     let mut publication = publication.map_err(Trouble::of("cannot publish"))?;
     sleep(ANNOUNCE_TIME).await;
     let late = write_all(&mut publication, orders).await?;

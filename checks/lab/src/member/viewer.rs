@@ -37,6 +37,9 @@ async fn play(playback: &mut Playback, log: &mut Log) {
             Played::Message(message) => log.take(&message),
             Played::Gap { .. } => log.viewed.gaps += 1,
             Played::Lagged { missed } => log.viewed.missing += missed,
+            // The numbers of the messages tell what is missing.
+            Played::Withheld { .. } | Played::Idle => {}
+            Played::Equivocated => log.viewed.altered += 1,
         }
     }
     log.viewed.has_ended = true;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree::{crates, parse};
 
 /// Crate, dependency, what it does there that we should not write ourselves.
-const REASONS: [(&str, &[(&str, &str)]); 14] = [
+const REASONS: [(&str, &[(&str, &str)]); 15] = [
     (
         "stratus-core",
         &[

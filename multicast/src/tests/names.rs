@@ -77,6 +77,25 @@ fn a_publisher_that_was_killed_and_comes_back_is_taken_over_at_once_with_one_res
 }
 
 #[test]
+fn a_viewers_own_wishes_are_lost_with_the_stream_they_were_for() {
+    // spec MC-18
+    let mut group = guarded(51, 3);
+    group.subscribe(2, "cam");
+    let first = group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    let wishes = crate::Overrides { window_duration: Some(MS(700)), ..crate::Overrides::default() };
+    group.net.command(peer(2), Command::SetOverrides { name: name(), wishes });
+    let window = |group: &Group, stream: &StreamId| {
+        let info = group.net.machine(&peer(2)).stream(stream).expect("known");
+        info.properties.window_duration
+    };
+    assert_eq!(window(&group, &first), MS(700));
+    let second = group.publish(1, "cam");
+    group.net.run_for(MS(300));
+    assert_eq!(window(&group, &second), group.config.window_duration);
+}
+
+#[test]
 fn where_anybody_may_publish_a_name_goes_to_another_only_after_silence() {
     // spec MC-17
     let mut group = Group::new(42, NetConfig::with_latency(MS(30)));

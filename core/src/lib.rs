@@ -2,11 +2,13 @@
 //!
 //! Nouns: [`PeerId`], [`GroupId`], [`GroupAddress`] and its ring arithmetic, [`Time`], [`Rng`], [`Verify`],
 //! the [`Machine`] trait with its [`Input`] and [`Output`], [`Timers`], the wire codec ([`Reader`],
-//! [`Writer`], [`Wire`]), [`BitSet`], [`Histogram`], and the [`testing`] kit that runs machines over a made-up network.
+//! [`Writer`], [`Wire`]), [`BitSet`], [`Bucket`], [`Histogram`], and the [`testing`] kit that runs machines over a
+//! made-up network.
 //!
 //! It refuses to have a clock, a socket, a task or a lock, and it never iterates in hash order.
 
 mod bits;
+mod bucket;
 mod histogram;
 mod identity;
 mod lookup;
@@ -20,6 +22,7 @@ mod verify;
 mod wire;
 
 pub use bits::BitSet;
+pub use bucket::{Bucket, Rate};
 pub use histogram::Histogram;
 pub use identity::{GroupId, Identity, PeerId, PublicKey, Signature};
 pub use lookup::Lookup;

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use stratus_core::Rate;
+
 use crate::properties::{first_fault, range};
 
 /// Settings of the multicast layer. `Default` is what the project recommends.
@@ -66,7 +68,28 @@ pub struct Config {
     pub max_neighbors: usize,
     /// Most fast starts served in one second; the rest are sent elsewhere. Default 8.
     pub max_starts_per_second: u32,
+    /// Announcements taken from one neighbor; each that is news costs a signature check or two (80 µs each).
+    /// Default 64 at once, four times what it may know, then 8 a second.
+    pub announcements: Rate,
+    /// Interest, push requests, answers and stops taken from one neighbor, over all streams. Default 512 at
+    /// once, then 128 a second: 16 streams of 8 slices that all change parents in one second.
+    pub control: Rate,
+    /// Maps taken from one neighbor. Default 512 at once, then 2,048 a second (3 µs each): 16 streams at a
+    /// period of 10 ms in a group of two.
+    pub maps: Rate,
+    /// Runs that one neighbor may ask for, and that it may refuse. Default 8,192 at once, as many as one
+    /// stream keeps, then 1,024 a second. How much is sent in answer has a limit of its own (spec MC-23).
+    pub pulls: Rate,
+    /// Fast starts that one neighbor may ask for. Default 32 at once, then 2 a second.
+    pub starts: Rate,
+    /// What one neighbor may send that is of no use (duplicates, fragments nobody asked for; what is over the
+    /// rates above counts eight times) before it is dropped and kept out. Less bears less, and a fast start that comes twice
+    /// may look like an attack. Default 8,192 at once, or what the quickest stream has in the time that a key
+    /// run is kept if that is more; then 512 a second.
+    pub useless: Rate,
 }
+
+const RATE: &str = "at least 1 at once and 1 to 1,000,000 a second";
 
 /// Why a [`Config`] cannot work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,6 +135,12 @@ impl Default for Config {
             max_requests: 256,
             max_neighbors: 128,
             max_starts_per_second: 8,
+            announcements: Rate { burst: 64, per_second: 8 },
+            control: Rate { burst: 512, per_second: 128 },
+            maps: Rate { burst: 512, per_second: 2_048 },
+            pulls: Rate { burst: 8_192, per_second: 1_024 },
+            starts: Rate { burst: 32, per_second: 2 },
+            useless: Rate { burst: 8_192, per_second: 512 },
         }
     }
 }
@@ -147,6 +176,12 @@ impl Config {
             ),
             check(self.max_runs >= 64, "max_runs", "at least 64"),
             check(self.max_streams >= 1, "max_streams", "at least 1"),
+            check(self.announcements.is_valid(), "announcements", RATE),
+            check(self.control.is_valid(), "control", RATE),
+            check(self.maps.is_valid(), "maps", RATE),
+            check(self.pulls.is_valid(), "pulls", RATE),
+            check(self.starts.is_valid(), "starts", RATE),
+            check(self.useless.is_valid(), "useless", RATE),
         ])
     }
 }

@@ -26,6 +26,7 @@ mod properties;
 mod stats;
 mod stream;
 mod swarm;
+mod tolerance;
 mod window;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::api::{Command, Event, Input, Output, Publish, PublishError, Setup};
 use crate::cutter::Cutter;
 use crate::message::Subscriber;
 use crate::swarm::{Role, StreamInfo, Swarm, Turn};
+use crate::tolerance::Tolerance;
 use crate::{Announcement, Config, Message, StreamAlias, StreamId};
 use names::Subscription;
 
@@ -26,12 +27,20 @@ pub struct Multicast {
     config: Config,
     setup: Setup,
     record: Bytes,
-    /// Connected members, with the round trip if it is known.
-    connected: BTreeMap<PeerId, Option<Duration>>,
+    /// Connected members.
+    connected: BTreeMap<PeerId, Linked>,
     streams: BTreeMap<StreamAlias, Swarm>,
     /// Subscribed names, and what each found.
     subscriptions: BTreeMap<String, Subscription>,
     wake_at: Option<Time>,
+}
+
+/// A connected member, as all streams see it.
+#[derive(Clone, Debug, Default)]
+struct Linked {
+    /// The round trip, if it is known.
+    rtt: Option<Duration>,
+    tolerance: Tolerance,
 }
 
 impl Multicast {
@@ -74,6 +83,8 @@ impl Multicast {
     pub fn sizes(&self) -> Vec<(&'static str, usize, usize)> {
         let mut sizes: Vec<_> = self.streams.values().flat_map(|swarm| swarm.sizes(&self.config)).collect();
         sizes.push(("streams", self.streams.len(), self.config.max_streams));
+        let served = self.connected.values().map(|linked| linked.tolerance.len()).max().unwrap_or(0);
+        sizes.push(("streams served to one", served, self.config.max_streams));
         sizes.push(("subscriptions", self.subscriptions.len(), MAX_SUBSCRIPTIONS));
         sizes
     }
@@ -104,7 +115,7 @@ impl Multicast {
     }
 
     fn connect(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, peer: PeerId) {
-        self.connected.insert(peer, None);
+        self.connected.insert(peer, Linked::default());
         self.for_each(cx, out, |swarm, turn| {
             if swarm.is_told_on() {
                 let subscribers = swarm.some_subscribers(turn, &peer);
@@ -117,18 +128,41 @@ impl Multicast {
     }
 
     fn receive(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, from: PeerId, message: Message) {
-        if !self.connected.contains_key(&from) {
+        let Some(linked) = self.connected.get_mut(&from) else { return };
+        if !linked.tolerance.admits(cx.now, &self.config, &message) {
+            self.bear(cx, out, from, Tolerance::EXCESS);
             return;
         }
         let alias = message.stream();
-        if let Message::Announce { announcement, age, subscribers } = message {
-            self.on_announce(cx, out, from, announcement, age);
-            self.with(alias, cx, out, |swarm, turn| swarm.hear_subscribers(turn, subscribers));
-            return;
+        let is_useful = match message {
+            Message::Announce { announcement, age, subscribers } => {
+                self.on_announce(cx, out, from, announcement, age);
+                self.with(alias, cx, out, |swarm, turn| swarm.hear_subscribers(turn, subscribers)).is_some()
+            }
+            message => self.on_stream(cx, out, from, message),
+        };
+        if !is_useful {
+            self.bear(cx, out, from, 1);
         }
-        let rtt = self.connected.get(&from).copied().flatten();
-        self.with(alias, cx, out, |swarm, turn| dispatch(swarm, turn, from, message, rtt));
         self.leave_if_condemned(cx, out, alias);
+    }
+
+    /// A message about one stream; says whether it was of any use.
+    fn on_stream(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, from: PeerId, message: Message) -> bool {
+        let (config, setup, record) = (&self.config, &self.setup, &self.record);
+        let Some(linked) = self.connected.get_mut(&from) else { return false };
+        let Some(swarm) = self.streams.get_mut(&message.stream()) else { return false };
+        dispatch(swarm, &mut Turn { cx, out, config, setup, record }, from, message, linked)
+    }
+
+    /// Something useless came: borne for a while, then told as misbehaviour (spec MC-23).
+    fn bear(&mut self, cx: &Cx<'_>, out: &mut Vec<Output>, from: PeerId, weight: u32) {
+        let quickest = self.streams.values().map(Swarm::fragments_a_second).max().unwrap_or(0);
+        let Some(linked) = self.connected.get_mut(&from) else { return };
+        if linked.tolerance.is_tried_by_useless(cx.now, &self.config, quickest, weight) {
+            let what = "a flood of what nobody asked for";
+            out.push(Output::Event(Event::Misbehaved { peer: from, what }));
+        }
     }
 
     fn on_announce(
@@ -240,8 +274,8 @@ impl Multicast {
             Command::Unsubscribe { name } => self.unsubscribe(cx, out, &name),
             Command::SetRecord(record) => self.record = record,
             Command::SetRtt { peer, rtt } => {
-                if let Some(known) = self.connected.get_mut(&peer) {
-                    *known = Some(rtt);
+                if let Some(linked) = self.connected.get_mut(&peer) {
+                    linked.rtt = Some(rtt);
                     self.streams.values_mut().for_each(|swarm| swarm.set_rtt(&peer, rtt));
                 }
             }
@@ -333,8 +367,8 @@ fn dispatch(
     turn: &mut Turn<'_, '_>,
     from: PeerId,
     message: Message,
-    rtt: Option<Duration>,
-) {
+    linked: &mut Linked,
+) -> bool {
     swarm.heard(turn.cx.now, &from);
     if !matches!(message, Message::Fragment { .. } | Message::Manifest { .. }) {
         swarm.stats_mut().control_received_bytes += stratus_core::Wire::wire_len(&message) as u64;
@@ -342,24 +376,32 @@ fn dispatch(
     match message {
         Message::Announce { .. } => unreachable!("announcements are the machine's"),
         Message::Interest { is_on, asks_for_others, record, .. } => {
-            swarm.on_interest(turn, from, is_on, asks_for_others, record, rtt);
+            swarm.on_interest(turn, from, is_on, asks_for_others, record, linked.rtt);
         }
         Message::Subscribers { subscribers, .. } => swarm.hear_subscribers(turn, subscribers),
         Message::Map { map, .. } => swarm.on_map(turn, from, map),
-        Message::PushRequest(request) => swarm.on_push_request(turn, from, &request),
+        Message::PushRequest(request) => {
+            swarm.on_push_request(turn, from, &request, &mut linked.tolerance);
+        }
         Message::PushAnswer(answer) => swarm.on_push_answer(turn, from, &answer),
         Message::PushStop(stop) => swarm.on_push_stop(turn, from, &stop),
-        Message::Pull { wants, .. } => swarm.on_pull(turn, from, &wants),
+        Message::Pull { wants, .. } => swarm.on_pull(turn, from, &wants, &mut linked.tolerance),
         Message::Refuse { is_busy, runs, .. } => swarm.on_refuse(turn, from, is_busy, &runs),
-        Message::Start { .. } => swarm.on_start(turn, from),
+        Message::Start { .. } => swarm.on_start(turn, from, &mut linked.tolerance),
         Message::StartAnswer(answer) => swarm.on_start_answer(turn, from, answer.start),
+        // Nobody is asked to, and a publisher asks for nothing.
+        Message::Manifest { .. } | Message::Fragment { .. } if swarm.is_publisher() => {
+            swarm.misbehaved(turn, from, "a fragment or manifest of our own stream");
+            return false;
+        }
         Message::Manifest { manifest, hops, is_repair, .. } => {
-            swarm.on_manifest(turn, from, manifest, hops, is_repair);
+            return swarm.on_manifest(turn, from, manifest, hops, is_repair);
         }
         Message::Fragment { is_repair, run, position, payload, .. } => {
-            swarm.on_fragment(turn, from, run, position, payload, is_repair);
+            return swarm.on_fragment(turn, from, run, position, payload, is_repair);
         }
     }
+    true
 }
 
 impl Machine for Multicast {

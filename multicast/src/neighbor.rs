@@ -10,6 +10,10 @@ use crate::swarm::Suspicion;
 /// Manifests remembered as given by one neighbor: a few seconds of them.
 const MAX_GAVE: usize = 256;
 
+/// So many requests in vain, and a neighbor is asked last. Loss alone rarely does that: of three requests more
+/// than one would have to be answered by nothing at all.
+const UNRELIABLE: u32 = 6;
+
 /// A connected member, as one stream sees it.
 #[derive(Clone, Debug)]
 pub(crate) struct Neighbor {
@@ -25,6 +29,8 @@ pub(crate) struct Neighbor {
     pub(crate) record: Bytes,
     /// Runs that we asked of it and that are not answered.
     pub(crate) outstanding: usize,
+    /// Requests that it did not answer, less twice those that it did; never below 0.
+    pub(crate) unanswered: u32,
     /// Fragments of its that wait for their manifest, by run and position.
     pub(crate) waiting: BTreeMap<(u64, u32), (Bytes, bool)>,
     /// It said that its upload is spoken for; nothing is asked of it before this.
@@ -47,6 +53,7 @@ impl Neighbor {
             heard_at: now,
             record,
             outstanding: 0,
+            unanswered: 0,
             waiting,
             busy_until,
             owes_map: false,
@@ -71,6 +78,21 @@ impl Neighbor {
         if self.gave.len() > MAX_GAVE {
             self.gave.pop_first();
         }
+    }
+
+    /// Whether it lately left most requests unanswered, whatever its maps say (spec MC-24).
+    pub(crate) fn is_unreliable(&self) -> bool {
+        self.unanswered >= UNRELIABLE
+    }
+
+    /// A request to it was not answered in time.
+    pub(crate) fn note_unanswered(&mut self) {
+        self.unanswered = (self.unanswered + 1).min(2 * UNRELIABLE);
+    }
+
+    /// It answered a request.
+    pub(crate) fn note_answer(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(2);
     }
 
     /// Positions of `run` that wait for its manifest.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use stratus_core::{BitSet, PeerId, Time};
+use stratus_core::{BitSet, PeerId, Rng, Time};
 
 /// Most peers remembered as having said no to one slice.
 const MAX_REFUSED: usize = 16;
@@ -34,6 +34,23 @@ pub(crate) struct Slice {
     pub(crate) lag: Option<i64>,
     refused: Vec<(PeerId, Time)>,
 }
+
+/// Someone who had a place as a parent and did not serve it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Failed {
+    peer: PeerId,
+    /// It is asked for no slice before this.
+    until: Time,
+    /// Each time counts double.
+    times: u32,
+}
+
+/// Most of them that are remembered.
+const MAX_FAILED: usize = 128;
+/// Someone who fell silent as a parent, starved us or let us go is not asked for about this long.
+const FAILURE_MEMORY: Duration = Duration::from_secs(8);
+/// Doubled with each failure up to 2^5 times as long, about four minutes.
+const MOST_DOUBLINGS: u32 = 5;
 
 /// A parent in one slice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +104,13 @@ impl Slice {
         self.parent.is_some_and(|parent| parent.peer == *peer && run >= parent.from_run)
     }
 
+    /// Whether the parent should push `run`, which became known at `known_at`.
+    pub(crate) fn is_to_push(&self, run: u64, known_at: Time) -> bool {
+        self.parent.is_some_and(|parent| {
+            run >= parent.from_run && known_at >= parent.since && parent.until.is_none_or(|until| run < until)
+        })
+    }
+
     /// Whether it reaches us through an unbroken chain that will last: something came within `patience`, or
     /// nothing could have come, since the parent is that new or the stream itself rests.
     pub(crate) fn flows(&self, now: Time, patience: Duration, is_resting: bool) -> bool {
@@ -115,7 +139,7 @@ impl Slice {
     }
 
     /// Whether `peer` may be asked.
-    pub(crate) fn may_ask(&self, peer: &PeerId, now: Time) -> bool {
+    fn may_ask(&self, peer: &PeerId, now: Time) -> bool {
         !self.refused.iter().any(|(other, until)| other == peer && now < *until)
     }
 
@@ -137,11 +161,12 @@ impl Slice {
 #[derive(Clone, Debug)]
 pub(crate) struct Parents {
     pub(crate) slices: Vec<Slice>,
+    failed: Vec<Failed>,
 }
 
 impl Parents {
     pub(crate) fn new(slices: u32) -> Self {
-        Self { slices: vec![Slice::default(); slices as usize] }
+        Self { slices: vec![Slice::default(); slices as usize], failed: Vec::new() }
     }
 
     pub(crate) fn get(&self, slice: u32) -> &Slice {
@@ -150,6 +175,29 @@ impl Parents {
 
     pub(crate) fn get_mut(&mut self, slice: u32) -> &mut Slice {
         &mut self.slices[slice as usize]
+    }
+
+    /// `peer` had a place and did not serve it: it is asked for nothing for a while, twice as long each time. What
+    /// it does well elsewhere does not count (spec MC-24).
+    pub(crate) fn note_failure(&mut self, peer: PeerId, now: Time, rng: &mut Rng) {
+        let past = self.failed.iter().find(|failed| failed.peer == peer).copied();
+        if past.is_some_and(|past| now < past.until) {
+            // Several slices fail together.
+            return;
+        }
+        let times = past.map_or(0, |past| past.times);
+        let until = now + rng.jitter(FAILURE_MEMORY * (1 << times.min(MOST_DOUBLINGS)));
+        self.failed.retain(|failed| failed.peer != peer);
+        if self.failed.len() == MAX_FAILED {
+            self.failed.remove(0);
+        }
+        self.failed.push(Failed { peer, until, times: times + 1 });
+    }
+
+    /// Whether `peer` may be asked to push `slice`.
+    pub(crate) fn may_ask(&self, slice: u32, peer: &PeerId, now: Time) -> bool {
+        let has_failed = self.failed.iter().any(|failed| failed.peer == *peer && now < failed.until);
+        !has_failed && self.get(slice).may_ask(peer, now)
     }
 
     /// Slices that need a parent and have asked nobody.
@@ -175,6 +223,7 @@ impl Parents {
 
     /// Forgets `peer`; gives back the slices it pushed.
     pub(crate) fn forget(&mut self, peer: &PeerId) -> BitSet {
+        self.failed.retain(|failed| failed.peer != *peer);
         (0..).zip(&mut self.slices).filter_map(|(index, slice)| slice.forget(peer).then_some(index)).collect()
     }
 
@@ -194,6 +243,28 @@ pub(crate) fn home_slices(home: u64, slices: u32) -> BitSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_fails_again_is_left_alone_twice_as_long() {
+        let (mut parents, mut rng) = (Parents::new(8), Rng::from_seed(3));
+        let peer = stratus_core::testing::peer(7);
+        let mut now = Time::from_millis(700);
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            parents.note_failure(peer, now, &mut rng);
+            parents.note_failure(peer, now, &mut rng);
+            let begin = now;
+            while !parents.may_ask(3, &peer, now) {
+                now += Duration::from_millis(100);
+            }
+            waits.push(now.since(begin).as_secs());
+        }
+        for (wait, expected) in waits.iter().zip([8, 16, 32, 64, 128, 256, 256, 256]) {
+            assert!((expected * 7 / 10..=expected * 13 / 10).contains(wait), "{waits:?}");
+        }
+        parents.forget(&peer);
+        assert_eq!(parents.failed, []);
+    }
 
     #[test]
     fn a_quarter_of_the_slices_is_home_and_every_slice_is_someones() {

@@ -50,7 +50,9 @@ pub struct MulticastInfo {
     pub pulls_sent: u64,
     /// Refusals that we sent.
     pub refusals_sent: u64,
-    /// Slices that moved to another parent because the old one fell silent or left.
+    /// Runs asked of us that were ignored, since that neighbor had been given enough.
+    pub pulls_ignored: u64,
+    /// Slices that moved to another parent because the old one fell silent, starved us or left.
     pub reparented: u64,
     /// Slices that moved to a quicker parent.
     pub quickened: u64,

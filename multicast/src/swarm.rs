@@ -24,6 +24,7 @@ use crate::neighbor::Neighbor;
 use crate::parents::{Parents, home_slices};
 use crate::patience::Patience;
 use crate::player::Player;
+use crate::tolerance::Serving;
 use crate::window::{Limits, Window};
 use crate::{
     Announcement, Availability, Config, Event, Message, MulticastInfo, Overrides, Parameters, Properties,
@@ -131,6 +132,8 @@ pub(crate) struct Swarm {
     home: BitSet,
     next_map_at: Time,
     next_quicker_at: Time,
+    /// When parents are next judged by what they bring.
+    next_judged_at: Time,
     last_mapped: Option<PeerId>,
     next_parent_slice: u32,
     /// When we began to publish it.
@@ -179,6 +182,7 @@ impl Swarm {
             home: home_slices(setup.home, slices),
             next_map_at: Time::ZERO,
             next_quicker_at: Time::ZERO,
+            next_judged_at: Time::ZERO,
             last_mapped: None,
             next_parent_slice: 0,
             began_at: Time::ZERO,
@@ -216,6 +220,11 @@ impl Swarm {
             holes: self.holes.len(),
             window_bytes: self.window.bytes(),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_parent(&self, peer: &PeerId) -> bool {
+        self.parents.peers().any(|parent| parent == *peer)
     }
 
     #[cfg(test)]
@@ -284,6 +293,16 @@ impl Swarm {
         self.rate.run_interval() * self.slices()
     }
 
+    /// What one neighbor may be given of this stream for the asking.
+    fn serving(&self) -> Serving {
+        Serving::of(self.rate.wire(), self.window.bytes())
+    }
+
+    /// Full fragments a second.
+    pub(crate) fn fragments_a_second(&self) -> u64 {
+        self.rate.wire() / 1_128
+    }
+
     /// How long a slice may be silent before its parent is taken for dead: two runs and a half, within 1 s.
     fn patience(&self) -> Duration {
         (self.slice_interval() * 5 / 2).clamp(Duration::from_millis(250), Duration::from_millis(900))
@@ -311,7 +330,7 @@ impl Swarm {
         self.send(turn, to, message, how);
     }
 
-    fn misbehaved(&mut self, turn: &mut Turn<'_, '_>, peer: PeerId, what: &'static str) {
+    pub(crate) fn misbehaved(&mut self, turn: &mut Turn<'_, '_>, peer: PeerId, what: &'static str) {
         self.stats.forged += 1;
         turn.event(Event::Misbehaved { peer, what });
     }

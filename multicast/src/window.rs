@@ -23,6 +23,8 @@ pub(crate) struct Run {
     pub(crate) overtaken_at: Option<Time>,
     /// Some of it came by a pull.
     pub(crate) is_repaired: bool,
+    /// How many of its fragments came by push.
+    pub(crate) pushed: u32,
     /// Its messages are given up; nothing of it is sought any more.
     pub(crate) is_abandoned: bool,
     held: BitSet,
@@ -38,6 +40,7 @@ impl Run {
             came_at: None,
             overtaken_at: None,
             is_repaired: false,
+            pushed: 0,
             is_abandoned: false,
             held: BitSet::EMPTY,
             payloads: Vec::new(),

@@ -124,8 +124,10 @@ pub struct Stats {
     pub heard_now: usize,
     /// Expired members remembered.
     pub remembered_now: usize,
-    /// Members left alone for a while: dead, full, gone or banned.
+    /// Members left alone for a while: dead, full or gone.
     pub troubles_now: usize,
+    /// Members that broke the protocol and are kept out, or were.
+    pub bans_now: usize,
     /// Members that the sort wants.
     pub best_now: usize,
     /// Exchanges begun.

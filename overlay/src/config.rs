@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use stratus_core::Rate;
+
 use crate::best::{self, Policy};
-use crate::rendezvous::Rate;
 
 /// How an overlay behaves. Source: spec OV-4 … OV-24.
 #[derive(Clone, Debug)]
@@ -76,8 +77,12 @@ pub struct Config {
     pub hints: usize,
     /// Most members in trouble (dead, left, full, banned) that are remembered. Default 256.
     pub troubles: usize,
-    /// How long a ban lasts. Default 1 h.
+    /// How long a first ban lasts; each further one twice as long. Default 10 min.
     pub ban_for: Duration,
+    /// The longest ban, and for how long after its end a ban is remembered. Default 24 h.
+    pub longest_ban: Duration,
+    /// Most bans remembered, 48 bytes each; when there are more, the one that ends first is forgotten. Default 4,096.
+    pub bans: usize,
     /// Records taken from one neighbor; each that is news costs a signature check (31 µs). Default 160 at
     /// once, then 20 a second.
     pub records: Rate,
@@ -87,6 +92,15 @@ pub struct Config {
     /// Introductions that one neighbor may ask of us, and may bring us into. Default 16 at once, then 2 a
     /// second.
     pub introductions: Rate,
+    /// Messages of any kind taken from one neighbor. Default 512 at once, then 64 a second: a quiet link carries
+    /// less than one a second, a busy minute a few.
+    pub messages: Rate,
+    /// What is over one of these rates is dropped; this much of it is borne before the neighbor is dropped and
+    /// kept out. Default 1,024 at once, then 32 a second.
+    pub excess: Rate,
+    /// How often the same member may come: each time costs a handshake, a proof and a greeting. More is a ban.
+    /// Default 60 at once, then once a second.
+    pub comings: Rate,
 }
 
 impl Default for Config {
@@ -123,10 +137,15 @@ impl Default for Config {
             pins: 64,
             hints: 32,
             troubles: 256,
-            ban_for: seconds(3_600),
+            ban_for: seconds(600),
+            longest_ban: seconds(86_400),
+            bans: 4_096,
             records: Rate { burst: 160, per_second: 20 },
             requests: Rate { burst: 32, per_second: 4 },
             introductions: Rate { burst: 16, per_second: 2 },
+            messages: Rate { burst: 512, per_second: 64 },
+            excess: Rate { burst: 1_024, per_second: 32 },
+            comings: Rate { burst: 60, per_second: 1 },
         }
     }
 }
@@ -150,7 +169,9 @@ impl Config {
         let tick = Duration::from_millis(1);
         let periods = [self.gossip_interval, self.hurried_interval, self.sort_delay, self.probe_period];
         let timeouts = [self.probe_timeout, self.slow_dial, self.dial_timeout, self.introduction_timeout];
-        let limits = [self.remembered, self.dials, self.pins, self.hints, self.troubles];
+        let limits = [self.remembered, self.dials, self.pins, self.hints, self.troubles, self.bans];
+        let rates =
+            [self.records, self.requests, self.introductions, self.messages, self.excess, self.comings];
         let rules = [
             (periods.iter().all(|period| *period >= tick), "periods must be at least 1 ms"),
             (timeouts.iter().all(|timeout| *timeout >= tick), "timeouts must be at least 1 ms"),
@@ -168,10 +189,8 @@ impl Config {
             ((8..=1_024).contains(&self.links), "links must lie in 8 … 1,024"),
             (self.incoming_links <= self.links / 2, "incoming_links must be at most half of links"),
             (limits.iter().all(|limit| *limit > 0), "limits must be at least 1"),
-            (
-                self.records.is_valid() && self.requests.is_valid() && self.introductions.is_valid(),
-                "rates must be at least 1 at once and 1 a second",
-            ),
+            (self.ban_for <= self.longest_ban, "ban_for must be at most longest_ban"),
+            (rates.iter().all(|rate| rate.is_valid()), "rates must be at least 1 at once and 1 a second"),
         ];
         rules.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, broken)| Err(broken))
     }

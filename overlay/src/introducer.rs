@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use stratus_core::{PeerId, Time};
+use stratus_core::{Bucket, PeerId, Rate, Time};
 
-use crate::rendezvous::{Bucket, MAX_CANDIDATES, Rate};
+use crate::rendezvous::MAX_CANDIDATES;
 
 /// Ports of services that answer a small packet with a large one; nobody is sent to dial them.
 const AMPLIFIERS: [u16; 7] = [1_900, 3_702, 5_060, 5_353, 5_683, 10_001, 11_211];

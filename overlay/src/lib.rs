@@ -10,7 +10,9 @@
 //! [`Event`]s. It refuses to know what the links carry besides its own messages, and how dialling is done.
 
 mod api;
+mod bans;
 mod best;
+mod comings;
 mod config;
 mod coverage;
 mod dials;

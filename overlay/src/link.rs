@@ -1,10 +1,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use stratus_core::{GroupAddress, PeerId, Time};
+use stratus_core::{Bucket, GroupAddress, PeerId, Time};
 
 use crate::places::Place;
-use crate::rendezvous::Bucket;
 
 /// A link to a neighbor.
 #[derive(Clone, Debug)]
@@ -31,6 +30,10 @@ pub(crate) struct Link {
     pub(crate) records: Bucket,
     pub(crate) requests: Bucket,
     pub(crate) introductions: Bucket,
+    /// All that it says.
+    pub(crate) messages: Bucket,
+    /// All that it said over one of these.
+    pub(crate) excess: Bucket,
 }
 
 /// A ping that was not answered yet.
@@ -63,6 +66,8 @@ impl Link {
             records: Bucket::default(),
             requests: Bucket::default(),
             introductions: Bucket::default(),
+            messages: Bucket::default(),
+            excess: Bucket::default(),
         }
     }
 }

@@ -6,7 +6,9 @@ use stratus_core::{
 };
 
 use crate::api::{Command, Event, Input, Output, Setup, Stats};
+use crate::bans::Bans;
 use crate::best::BestList;
+use crate::comings::Comings;
 use crate::config::Config;
 use crate::coverage::coverage;
 use crate::dials::Dials;
@@ -17,7 +19,7 @@ use crate::memory::Memory;
 use crate::message::Message;
 use crate::places::{Place, place_of};
 use crate::record::{Draft, Record};
-use crate::troubles::{Trouble, Troubles};
+use crate::troubles::Troubles;
 
 mod exchange;
 mod hearing;
@@ -46,6 +48,8 @@ pub struct Overlay {
     heard: HeardList,
     memory: Memory,
     troubles: Troubles,
+    bans: Bans,
+    comings: Comings,
     /// Members known by id alone, oldest first.
     hints: Vec<PeerId>,
     /// Whom other layers hold.
@@ -95,6 +99,8 @@ impl Overlay {
             heard: HeardList::new(config.heard),
             memory: Memory::new(config.remembered),
             troubles: Troubles::new(config.troubles),
+            bans: Bans::new(config.ban_for, config.longest_ban, config.bans),
+            comings: Comings::new(config.comings, config.troubles),
             hints: Vec::new(),
             pins: BTreeSet::new(),
             links: BTreeMap::new(),
@@ -153,6 +159,27 @@ impl Overlay {
             // Whatever it says, it is there.
             probe.is_answered = true;
         }
+        let throttled_before = self.stats.throttled_count;
+        if link.messages.take(cx.now, self.config.messages) {
+            self.dispatch(cx, from, message, out);
+        } else {
+            self.stats.throttled_count += 1;
+        }
+        if self.stats.throttled_count > throttled_before {
+            self.bear(cx, from, out);
+        }
+    }
+
+    /// A neighbor said more than it may: borne for a while. Source: spec OV-22.
+    fn bear(&mut self, cx: &Cx<'_>, from: PeerId, out: &mut Vec<Output>) {
+        let rate = self.config.excess;
+        let link = self.links.get_mut(&from).filter(|link| !link.is_closing);
+        if link.is_some_and(|link| !link.excess.take(cx.now, rate)) {
+            Self::misbehaved(from, "a flood of control messages", out);
+        }
+    }
+
+    fn dispatch(&mut self, cx: &mut Cx<'_>, from: PeerId, message: Message, out: &mut Vec<Output>) {
         match message {
             Message::Hello(record) => self.hello(cx, from, record, out),
             Message::Offer { role, digests } => self.offered(cx, from, role, &digests, out),
@@ -222,20 +249,25 @@ impl Overlay {
     fn age(&mut self, cx: &mut Cx<'_>) {
         self.bury_expired(cx);
         self.troubles.expire(cx.now, self.config.age_limit);
+        self.bans.expire(cx.now);
         self.memory.expire(cx.now);
         self.timers.set(timer::AGE, cx.now + cx.rng.jitter(self.config.age_limit / 16));
     }
 
     /// Nothing more is heard of a member, said to it or expected of it. Source: spec OV-23.
     fn ban(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
-        let (place, duration) = (self.place_of(&peer), self.config.ban_for);
-        self.troubles.note(place, Trouble::Banned, cx.now, duration, duration);
+        let place = self.place_of(&peer);
+        self.bans.add(place, cx.now);
         self.heard.remove(place);
         self.memory.forget(place);
         self.hints.retain(|hint| *hint != peer);
         self.pins.remove(&peer);
         self.dials.take(&peer);
         self.close(cx, peer, out);
+    }
+
+    fn is_banned(&self, place: Place, now: Time) -> bool {
+        self.bans.until(place, now).is_some()
     }
 
     fn misbehaved(peer: PeerId, what: &'static str, out: &mut Vec<Output>) {

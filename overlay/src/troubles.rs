@@ -16,8 +16,6 @@ pub(crate) enum Trouble {
     Dead(u64),
     /// It said goodbye with this sequence as its last: it comes back with a higher one or not at all.
     Left(u64),
-    /// It broke the protocol.
-    Banned,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +43,7 @@ impl Troubles {
         self.cases.len()
     }
 
-    /// Notes trouble with the member at `place`; repeated deaths double the time, up to `longest`. A ban stays
-    /// a ban.
+    /// Notes trouble with the member at `place`; repeated deaths double the time, up to `longest`.
     pub(crate) fn note(
         &mut self,
         place: Place,
@@ -55,9 +52,6 @@ impl Troubles {
         duration: Duration,
         longest: Duration,
     ) {
-        if trouble != Trouble::Banned && self.bans(place, now) {
-            return;
-        }
         let before = self.cases.get(&place).map_or(0, |case| case.failures);
         let failures = before + u32::from(matches!(trouble, Trouble::Dead(_)));
         let duration =
@@ -81,13 +75,7 @@ impl Troubles {
             Trouble::Unreached | Trouble::Full => false,
             Trouble::Dead(last) => case.until > now && sequence <= last,
             Trouble::Left(last) => sequence <= last,
-            Trouble::Banned => case.until > now,
         })
-    }
-
-    /// Whether the member at `place` is banned.
-    pub(crate) fn bans(&self, place: Place, now: Time) -> bool {
-        self.cases.get(&place).is_some_and(|case| case.trouble == Trouble::Banned && case.until > now)
     }
 
     /// The member at `place` is well again; says whether it was thought dead.
@@ -95,15 +83,15 @@ impl Troubles {
         self.cases.remove(&place).is_some_and(|case| matches!(case.trouble, Trouble::Dead(_)))
     }
 
-    /// It was probably not they who had trouble, but the network: only bans and farewells stay.
+    /// It was probably not they who had trouble, but the network: only farewells stay.
     pub(crate) fn forgive_all(&mut self) {
-        self.cases.retain(|_, case| matches!(case.trouble, Trouble::Banned | Trouble::Left(_)));
+        self.cases.retain(|_, case| matches!(case.trouble, Trouble::Left(_)));
     }
 
     /// Whether nobody should be dialled at `place` to see whether it is back.
-    pub(crate) fn is_hopeless(&self, place: Place, now: Time) -> bool {
+    pub(crate) fn is_hopeless(&self, place: Place) -> bool {
         let trouble = self.cases.get(&place).map(|case| case.trouble);
-        matches!(trouble, Some(Trouble::Left(_))) || self.bans(place, now)
+        matches!(trouble, Some(Trouble::Left(_)))
     }
 
     /// Forgets what ended `grace` ago; failures are remembered that long.
@@ -151,12 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn isolation_forgives_the_dead_and_never_the_banned() {
+    fn isolation_forgives_the_dead_and_never_those_who_left() {
         let mut troubles = troubled(Trouble::Dead(3), 1);
-        troubles.note(3, Trouble::Banned, at(0), Duration::from_secs(30), LONGEST);
+        troubles.note(3, Trouble::Left(7), at(0), Duration::from_secs(30), LONGEST);
         troubles.forgive_all();
-        troubles.note(3, Trouble::Dead(3), at(0), Duration::from_secs(30), LONGEST);
-        assert!(!troubles.avoids(50, at(0)) && troubles.bans(3, at(0)));
+        assert!(!troubles.avoids(50, at(0)) && troubles.is_hopeless(3));
     }
 
     #[test]

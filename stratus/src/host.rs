@@ -240,6 +240,10 @@ impl Host {
                 }
                 self.drive(Input::Disconnected(peer));
             }
+            LinkEvent::Flooded { peer } => {
+                self.tell(Event::Misbehaved { peer, what: "sent a flood of packets" });
+                self.overlay(overlay::Command::Ban(peer));
+            }
             LinkEvent::DialFailed { peer, reason } => {
                 self.entry.dial_failed(peer, reason);
                 self.overlay(overlay::Command::ConnectFailed(peer));
@@ -342,7 +346,7 @@ impl Host {
                     self.entry.dialling(peer, self.node.overlay().servers_of(&peer));
                     self.port.dial(peer, candidates);
                 }
-                Output::Disconnect(peer) => self.port.disconnect(peer),
+                Output::Disconnect(peer) => self.disconnect(peer),
                 Output::Send { to, message, how } => self.send(to, message, how),
                 Output::Event(event) => self.event(event),
             }
@@ -350,6 +354,15 @@ impl Host {
         self.out = out;
         self.trains.depart(&self.links);
         self.encoder.clear();
+    }
+
+    /// Lets go of a neighbor: in good order, or at once if it is banned.
+    fn disconnect(&self, peer: PeerId) {
+        let now = self.now();
+        match self.node.overlay().banned_until(&peer, now) {
+            Some(until) => self.port.expel(peer, until.since(now)),
+            None => self.port.disconnect(peer),
+        }
     }
 
     fn send(&mut self, to: PeerId, message: Message, how: stratus_core::Delivery) {

@@ -63,6 +63,16 @@ pub struct Config {
     /// Events that may wait for the owner of a group. Beyond it datagrams are dropped and counted, control
     /// waits. Default 8,192: 9 MB of full datagrams at most.
     pub inbound_events: usize,
+    /// Datagrams of one connection among them; what is over is dropped and counted, so that no neighbor alone can
+    /// fill a port. Default 2,048, a quarter.
+    pub inbound_share: usize,
+    /// Control frames of one connection among them; more wait on its own stream. Default 256.
+    pub inbound_control: usize,
+    /// UDP datagrams that one peer may send in a second; twice in a row more, and its connection is closed and its
+    /// owner told. Default 20,000: 180 Mbit/s of full ones.
+    pub max_inbound_datagrams: u64,
+    /// Peers kept out of a group that are remembered. Default 4,096, about 60 bytes each.
+    pub max_expelled: usize,
     /// The library's own buffer of datagrams to send, kept small because nothing in it expires. Default 64 KiB,
     /// a run of 32 full fragments with its manifest.
     pub datagram_buffer_bytes: usize,
@@ -122,6 +132,10 @@ impl Default for Config {
             control_queue_frames: 512,
             live_queue_bytes: 512 << 10,
             inbound_events: 8_192,
+            inbound_share: 2_048,
+            inbound_control: 256,
+            max_inbound_datagrams: 20_000,
+            max_expelled: 4_096,
             datagram_buffer_bytes: 64 << 10,
             datagram_receive_bytes: 256 << 10,
             receive_window: 1 << 20,
@@ -155,6 +169,8 @@ impl Config {
             (self.datagram_buffer_bytes >= 16 << 10, "datagram_buffer_bytes must be at least 16 KiB"),
             (self.live_queue_bytes >= 16 << 10, "live_queue_bytes must be at least 16 KiB"),
             (self.inbound_events >= 16 && self.control_queue_frames >= 16, "queues must hold at least 16"),
+            (self.inbound_share > 0 && self.inbound_control > 0, "shares of a queue must be at least 1"),
+            (self.max_expelled > 0, "max_expelled must be at least 1"),
             (self.attempts_at_once > 0 && self.max_candidates > 0, "a dial needs at least one attempt"),
             (self.max_strangers > 0, "max_strangers must be at least 1"),
             (self.max_groups > 0 && self.max_connections > 0, "at least one group and one connection"),

@@ -8,10 +8,11 @@ use bytes::{Buf, Bytes};
 use quinn::VarInt;
 use stratus_core::PeerId;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::frame::{Hello, Outgoing};
 use crate::group::{GroupState, LinkEvent};
+use crate::intake::{Arrival, Meter, Place, Share};
 use crate::live::Live;
 use crate::proof::EXPORTER_LABEL;
 use crate::shared::Shared;
@@ -56,6 +57,12 @@ pub(crate) struct Connection {
     pub(crate) control: mpsc::Sender<Outgoing>,
     pub(crate) control_frame_bytes: usize,
     pub(crate) live: Live,
+    pub(crate) share: Share,
+    /// Frames of control in ports.
+    pub(crate) control_places: Arc<Semaphore>,
+    most_waiting: usize,
+    /// What was seen when it was last asked whether it floods.
+    pub(crate) meter: Mutex<Meter>,
     hello: OnceLock<Hello>,
     inbox: Mutex<Inbox>,
     wishes: Mutex<BTreeMap<u32, Wish>>,
@@ -114,6 +121,10 @@ impl Connection {
             control_frame_bytes: shared.config.control_frame_bytes,
             live: Live::new(quic.clone(), shared.budget.clone(), shared.config.live_queue_bytes),
             quic,
+            share: Share::default(),
+            control_places: Arc::new(Semaphore::new(shared.config.inbound_control)),
+            most_waiting: shared.config.inbound_share,
+            meter: Mutex::default(),
             hello: OnceLock::new(),
             inbox: Mutex::default(),
             wishes: Mutex::default(),
@@ -182,6 +193,11 @@ impl Connection {
         self.attached(tag).is_some_and(|attached| attached.is_up.load(Ordering::Relaxed))
     }
 
+    /// Whether no other group is proven here.
+    pub(crate) fn serves_only(&self, tag: u32) -> bool {
+        self.inbox().attached.iter().all(|attached| attached.group.tag() == tag)
+    }
+
     pub(crate) fn attached_tags(&self) -> Vec<u32> {
         self.inbox().attached.iter().map(|attached| attached.group.tag()).collect()
     }
@@ -193,7 +209,7 @@ impl Connection {
         inbox.attached.push(attached);
         for datagram in std::mem::take(&mut inbox.early) {
             if datagram.starts_with(&tag.to_be_bytes()) {
-                inbox.deliver_one(self.peer, datagram);
+                inbox.deliver_one(self, datagram);
             } else {
                 inbox.early.push_back(datagram);
             }
@@ -234,7 +250,8 @@ impl Connection {
             {
                 train.push(datagram);
             }
-            self.inbox().deliver(self.peer, &mut train);
+            self.share.delivered.fetch_add(train.len() as u64, Ordering::Relaxed);
+            self.inbox().deliver(self, &mut train);
         }
     }
 
@@ -257,26 +274,30 @@ impl Inbox {
     /// Under the lock, so that nothing can follow a `Down`. Never waits: a full port loses datagrams. Spec TR-26.
     ///
     /// A train that arrived together goes in together, or its reader would be woken for each part of it.
-    fn deliver(&mut self, peer: PeerId, train: &mut Vec<Bytes>) {
+    fn deliver(&mut self, connection: &Connection, train: &mut Vec<Bytes>) {
         let first = train.first().and_then(tag_of);
         let attached = self.attached.iter().find(|attached| Some(attached.group.tag()) == first);
         if let Some(attached) = attached
             && train.iter().all(|datagram| tag_of(datagram) == first)
-            && let Ok(places) = attached.group.events.try_reserve_many(train.len())
+            && let Some(places) = connection.share.take_many(train.len(), connection.most_waiting)
+            && let Ok(slots) = attached.group.events.try_reserve_many(train.len())
         {
-            for (place, datagram) in places.zip(train.drain(..)) {
-                place.send(event(peer, datagram));
+            for ((slot, place), datagram) in slots.zip(places).zip(train.drain(..)) {
+                slot.send(arrival(connection.peer, datagram, place));
             }
             return;
         }
-        train.drain(..).for_each(|datagram| self.deliver_one(peer, datagram));
+        train.drain(..).for_each(|datagram| self.deliver_one(connection, datagram));
     }
 
-    fn deliver_one(&mut self, peer: PeerId, datagram: Bytes) {
+    fn deliver_one(&mut self, connection: &Connection, datagram: Bytes) {
         let tag = tag_of(&datagram);
         let attached = self.attached.iter().find(|attached| Some(attached.group.tag()) == tag);
         if let Some(attached) = attached {
-            if let Err(TrySendError::Full(_)) = attached.group.events.try_send(event(peer, datagram)) {
+            let place = connection.share.take(connection.most_waiting);
+            let arrival = place.map(|place| arrival(connection.peer, datagram, place));
+            let sent = arrival.map(|arrival| attached.group.events.try_send(arrival));
+            if matches!(sent, None | Some(Err(TrySendError::Full(_)))) {
                 attached.group.dropped.fetch_add(1, Ordering::Relaxed);
             }
         } else if self.claims > 0 && self.early.len() < EARLY_DATAGRAMS {
@@ -291,9 +312,9 @@ fn tag_of(datagram: &Bytes) -> Option<u32> {
     datagram.first_chunk::<4>().map(|tag| u32::from_be_bytes(*tag))
 }
 
-fn event(peer: PeerId, mut datagram: Bytes) -> LinkEvent {
+fn arrival(peer: PeerId, mut datagram: Bytes, place: Place) -> Arrival {
     datagram.advance(4);
-    LinkEvent::Datagram { peer, bytes: datagram }
+    Arrival { event: LinkEvent::Datagram { peer, bytes: datagram }, _place: Some(place) }
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

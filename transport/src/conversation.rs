@@ -5,6 +5,7 @@ mod groups;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -18,6 +19,7 @@ use crate::connection::{CloseCode, Connection};
 use crate::error::DialError;
 use crate::frame::{FrameError, FrameReader, Hello, Outgoing, Own, write_frames};
 use crate::group::{GroupState, LinkEvent};
+use crate::intake::{Arrival, Place};
 use crate::shared::{Considered, Shared};
 
 /// How long our own frames wait for a peer that reads nothing.
@@ -82,6 +84,10 @@ pub(crate) async fn receive(shared: Arc<Shared>, quic: quinn::Connection, peer: 
     let Some((connection, frames)) = Connection::new(&shared, quic.clone(), peer) else {
         return quic.close(CloseCode::Busy.into(), b"");
     };
+    if shared.is_expelled_everywhere(peer) {
+        // Not worth a hello.
+        return connection.close(CloseCode::Busy);
+    }
     let Ok(stranger) = shared.stranger_permits.clone().try_acquire_owned() else {
         return connection.close(CloseCode::Busy);
     };
@@ -233,8 +239,9 @@ impl Conversation {
         }
         if let Some(attached) = self.connection.attached(tag) {
             frame.advance(4);
-            let event = LinkEvent::Control { peer: self.connection.peer, bytes: frame };
-            self.emit(&attached.group, event).await;
+            let frames = 1 + frame.len() as u64 / 1_000;
+            self.connection.share.delivered.fetch_add(frames, Ordering::Relaxed);
+            self.emit_control(&attached.group, frame).await;
         }
         Ok(())
     }
@@ -263,11 +270,26 @@ impl Conversation {
         Ok(())
     }
 
+    /// Waits while the owner has as many frames of this connection unread as one may have: that holds up nobody
+    /// else. Spec TR-54.
+    async fn emit_control(&self, group: &GroupState, bytes: Bytes) {
+        let permit = tokio::select! {
+            biased;
+            permit = self.connection.control_places.clone().acquire_owned() => permit.ok(),
+            _ = self.connection.quic.closed() => None,
+            () = self.shared.going_down() => None,
+        };
+        if let Some(permit) = permit {
+            let event = LinkEvent::Control { peer: self.connection.peer, bytes };
+            self.emit(group, Arrival { event, _place: Some(Place::Control { _permit: permit }) }).await;
+        }
+    }
+
     /// Waits while the owner's port is full: that is the back-pressure of control. False if nobody listens.
-    async fn emit(&self, group: &GroupState, event: LinkEvent) -> bool {
+    async fn emit(&self, group: &GroupState, event: impl Into<Arrival>) -> bool {
         tokio::select! {
             biased;
-            sent = group.events.send(event) => sent.is_ok(),
+            sent = group.events.send(event.into()) => sent.is_ok(),
             () = self.shared.going_down() => false,
         }
     }

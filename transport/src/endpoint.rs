@@ -23,7 +23,7 @@ use crate::meter::{MeteredSocket, sustained};
 use crate::peers::Peers;
 use crate::service::{Consultation, Service, ServiceEvent};
 use crate::settings;
-use crate::shared::{Ended, Shared};
+use crate::shared::{self, Ended, Shared};
 use crate::tls::Tls;
 
 /// What a link may assume that it can send when no budget is set: 100 Mbit/s.
@@ -175,7 +175,9 @@ impl Endpoint {
             ended: Ended::default(),
             handshakes: Handshakes::default(),
             buffers,
+            expelled: Mutex::default(),
         });
+        tokio::spawn(shared::watch(Arc::downgrade(&shared), shutdown.subscribe()));
         tokio::spawn(accept::accept_all(Arc::downgrade(&shared), quic, shutdown.subscribe()));
         let open = CloseOnDrop { shutdown, budget: serving.map(|task| task.abort_handle()), socket };
         Self { shared, open: Arc::new(open) }
@@ -206,7 +208,8 @@ impl Endpoint {
         let (sender, events) = mpsc::channel(self.shared.config.inbound_events);
         let group = Arc::new(GroupState { keys, events: sender, dropped: AtomicU64::new(0) });
         groups.insert(group.tag(), group.clone());
-        Ok(GroupPort { shared: self.shared.clone(), group, events, _open: self.open.clone() })
+        let (shared, open, arrivals) = (self.shared.clone(), self.open.clone(), Vec::new());
+        Ok(GroupPort { shared, group, events, arrivals, _open: open })
     }
 
     /// Becomes a rendezvous service as well; its clients' events come out here. A second call replaces the first.

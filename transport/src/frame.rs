@@ -200,7 +200,7 @@ impl FrameReader {
 }
 
 /// Takes one whole frame off the front of `buffer`.
-fn cut(buffer: &mut BytesMut, most_bytes: usize) -> Result<Option<Bytes>, FrameError> {
+pub(crate) fn cut(buffer: &mut BytesMut, most_bytes: usize) -> Result<Option<Bytes>, FrameError> {
     let Some(length) = buffer.first_chunk::<4>() else { return Ok(None) };
     let length = u32::from_be_bytes(*length) as usize;
     if length > most_bytes {

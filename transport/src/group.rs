@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use stratus_core::{PeerId, Wire};
@@ -9,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::endpoint::CloseOnDrop;
 use crate::error::DialError;
+use crate::intake::Arrival;
 use crate::link::{Link, Packet};
 use crate::shared::Shared;
 
@@ -41,6 +43,12 @@ pub enum LinkEvent {
         /// The message, without tag.
         bytes: Bytes,
     },
+    /// The peer sent so much more than anyone could want that its connection was closed (spec TR-55): it should
+    /// be kept out. `Down` follows.
+    Flooded {
+        /// Who.
+        peer: PeerId,
+    },
     /// A dial came to nothing.
     DialFailed {
         /// Who was wanted.
@@ -54,7 +62,7 @@ pub enum LinkEvent {
 #[derive(Debug)]
 pub(crate) struct GroupState {
     pub(crate) keys: GroupKeys,
-    pub(crate) events: mpsc::Sender<LinkEvent>,
+    pub(crate) events: mpsc::Sender<Arrival>,
     pub(crate) dropped: AtomicU64,
 }
 
@@ -65,7 +73,7 @@ impl GroupState {
 
     /// Puts an event that must not be lost, from where nothing can wait.
     pub(crate) fn put(&self, event: LinkEvent) {
-        if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) {
+        if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event.into()) {
             let events = self.events.clone();
             tokio::spawn(async move { events.send(event).await });
         }
@@ -77,14 +85,17 @@ impl GroupState {
 pub struct GroupPort {
     pub(crate) shared: Arc<Shared>,
     pub(crate) group: Arc<GroupState>,
-    pub(crate) events: mpsc::Receiver<LinkEvent>,
+    pub(crate) events: mpsc::Receiver<Arrival>,
+    pub(crate) arrivals: Vec<Arrival>,
     pub(crate) _open: Arc<CloseOnDrop>,
 }
 
 impl GroupPort {
     /// Waits for events and appends up to `limit` of them; 0 only when the endpoint is closed. Safe to cancel.
     pub async fn recv_many(&mut self, events: &mut Vec<LinkEvent>, limit: usize) -> usize {
-        self.events.recv_many(events, limit).await
+        let count = self.events.recv_many(&mut self.arrivals, limit).await;
+        events.extend(self.arrivals.drain(..).map(|arrival| arrival.event));
+        count
     }
 
     /// Seeks a link to `peer`: over a connection that exists, or by trying `addresses`. Ends with `Up`, or with
@@ -97,6 +108,12 @@ impl GroupPort {
     /// Control messages queued before still arrive.
     pub fn disconnect(&self, peer: PeerId) {
         self.shared.disconnect(&self.group, peer);
+    }
+
+    /// Leaves the group with `peer` at once and for `duration`: what it sends is not read any more, its proofs are
+    /// refused, and a connection that serves no other group is closed. Spec TR-56.
+    pub fn expel(&self, peer: PeerId, duration: Duration) {
+        self.shared.expel(&self.group, peer, duration);
     }
 
     /// A message for the links of this group, encoded once for all of them.

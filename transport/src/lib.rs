@@ -20,6 +20,7 @@ mod error;
 mod frame;
 mod group;
 mod handshakes;
+mod intake;
 mod link;
 mod live;
 mod meter;

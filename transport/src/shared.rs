@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 
 use quinn::{ClientConfig, TransportConfig};
 use stratus_core::PeerId;
@@ -9,7 +10,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::connection::{Connection, lock};
+use crate::connection::{CloseCode, Connection, lock};
 use crate::conversation;
 use crate::dial;
 use crate::endpoint::Buffers;
@@ -17,9 +18,13 @@ use crate::error::DialError;
 use crate::frame::Hello;
 use crate::group::{GroupState, LinkEvent};
 use crate::handshakes::Handshakes;
+use crate::intake::Expelled;
 use crate::peers::{Dialing, Peers, Verdict, Want, judge};
 use crate::service::Service;
 use crate::tls::Tls;
+
+/// How often connections are looked at for floods.
+const WATCH_PERIOD: Duration = Duration::from_secs(1);
 
 /// What all tasks of one endpoint share.
 pub(crate) struct Shared {
@@ -42,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) ended: Ended,
     pub(crate) handshakes: Handshakes,
     pub(crate) buffers: Buffers,
+    pub(crate) expelled: Mutex<Expelled>,
 }
 
 /// What connections that are gone had counted.
@@ -217,6 +223,46 @@ impl Shared {
         peers.tidy(&peer);
     }
 
+    /// Nothing more is wanted of `peer` in this group, and nothing more is read of it. Spec TR-56.
+    pub(crate) fn expel(&self, group: &GroupState, peer: PeerId, duration: Duration) {
+        let most = self.config.max_expelled;
+        lock(&self.expelled).add(group.tag(), peer, duration, Instant::now(), most);
+        let mut peers = lock(&self.peers);
+        if let Some(slot) = peers.get(&peer) {
+            slot.unwant(group.tag());
+            if let Some(current) = slot.current.as_ref().filter(|current| current.serves_only(group.tag())) {
+                current.close(CloseCode::Violation);
+            }
+        }
+        peers.tidy(&peer);
+    }
+
+    pub(crate) fn is_expelled(&self, group: &GroupState, peer: PeerId) -> bool {
+        lock(&self.expelled).has(group.tag(), peer, Instant::now())
+    }
+
+    /// Whether there are groups here and `peer` is kept out of each.
+    pub(crate) fn is_expelled_everywhere(&self, peer: PeerId) -> bool {
+        let groups = self.groups();
+        !groups.is_empty() && groups.iter().all(|group| self.is_expelled(group, peer))
+    }
+
+    /// Closes connections that flood, and tells the owners of their groups. Spec TR-55.
+    fn end_floods(&self) {
+        let connections: Vec<Arc<Connection>> = lock(&self.peers).connections().cloned().collect();
+        for connection in connections {
+            let delivered = connection.share.delivered.load(Ordering::Relaxed);
+            let most = self.config.max_inbound_datagrams;
+            if lock(&connection.meter).is_flooded(&connection.quic.stats(), delivered, most) {
+                let tags = connection.attached_tags();
+                for group in tags.into_iter().filter_map(|tag| self.group(tag)) {
+                    group.put(LinkEvent::Flooded { peer: connection.peer });
+                }
+                connection.close(CloseCode::Violation);
+            }
+        }
+    }
+
     /// The owner of the group is gone.
     pub(crate) fn leave(&self, group: &GroupState) {
         lock(&self.groups).remove(&group.tag());
@@ -273,6 +319,18 @@ impl Shared {
         self.ended.received_datagrams.fetch_add(stats.udp_rx.datagrams, Ordering::Relaxed);
         self.ended.lost_packets.fetch_add(stats.path.lost_packets, Ordering::Relaxed);
         self.ended.unknown_datagrams.fetch_add(connection.unknown_datagrams(), Ordering::Relaxed);
+    }
+}
+
+/// Looks each second for connections that flood, until the endpoint goes away.
+pub(crate) async fn watch(shared: Weak<Shared>, mut shutdown: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            _ = shutdown.wait_for(|is_down| *is_down) => return,
+            () = tokio::time::sleep(WATCH_PERIOD) => {}
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        shared.end_floods();
     }
 }
 

@@ -152,6 +152,7 @@ impl Multicast {
     /// Forgets a stream; members who were never told of its end are.
     pub(super) fn forget(&mut self, out: &mut Vec<Output>, alias: StreamAlias) {
         let Some(swarm) = self.streams.remove(&alias) else { return };
+        self.connected.values_mut().for_each(|linked| linked.tolerance.forget_stream(alias));
         if !swarm.has_ended() && swarm.is_told_on() {
             let (stream, name) = (swarm.announcement().stream, swarm.announcement().name.clone());
             out.push(Output::Event(Event::UnpublishNotify { stream, name, end: None }));

@@ -30,7 +30,7 @@ enum Verdict {
 }
 
 impl Swarm {
-    /// A manifest came: if it is authentic, so is every fragment that matches it.
+    /// A manifest came: if it is authentic, so is every fragment that matches it. Says whether it was of use.
     pub(crate) fn on_manifest(
         &mut self,
         turn: &mut Turn<'_, '_>,
@@ -38,12 +38,12 @@ impl Swarm {
         manifest: Arc<Manifest>,
         hops: u8,
         is_repair: bool,
-    ) {
+    ) -> bool {
         let length = stratus_core::Wire::wire_len(&*manifest) - manifest.inline_len();
         self.stats.manifests_received_bytes += length as u64;
         let run = manifest.run;
         if !self.takes(run) {
-            return;
+            return false;
         }
         if !is_repair {
             self.note_overtaken(turn.cx.now, &from, run, 0);
@@ -51,20 +51,23 @@ impl Swarm {
         if let Some(known) = self.window.get(run).and_then(|place| place.manifest.clone()) {
             self.count_duplicate(manifest.inline_len(), is_repair);
             self.on_second_manifest(turn, from, &known, &manifest);
-            return;
+            return false;
         }
         if !manifest.is_authentic(turn.cx.verify, &self.announcement.stream) {
             self.misbehaved(turn, from, "a manifest that the stream's key did not sign");
-            return;
+            return false;
         }
         let link = manifest.link(turn.cx.verify);
         if let Some(rival) = self.rival(&manifest, link) {
             self.condemn(turn, &rival, &manifest);
-            return;
+            return false;
         }
         self.accept_manifest(turn, from, &manifest, link, is_repair);
-        if !is_repair {
+        if is_repair {
+            self.note_reliable(&from);
+        } else {
             self.note_hops(&from, run, hops);
+            self.note_alive(turn.cx.now, &from, run);
         }
         let arrived = self.take_waiting(turn, &manifest, is_repair);
         self.relay_run(turn, &from, &manifest, &arrived, is_repair);
@@ -72,11 +75,12 @@ impl Swarm {
         let ends_train = !arrived.is_empty();
         let is_whole = self.window.get(run).is_some_and(Run::is_complete);
         if !is_repair && (ends_train || is_whole) {
-            self.note_push(turn.cx.now, &from, run);
+            self.note_push(&from, run);
             self.note_gaps(turn, &from, run);
         }
         self.completed(turn, run);
         self.play(turn);
+        true
     }
 
     /// Whether a run is of use: we receive, have begun, and it is not behind us.
@@ -108,8 +112,10 @@ impl Swarm {
         // Every run of a stream has about the same fragments; the last of a message is shorter.
         self.rate.note(manifest, manifest.inline_len() + hashed_len(manifest, turn.config.fragment_size));
         self.count_inline(manifest, is_repair);
-        if is_repair && let Some(place) = self.window.get_mut(run) {
-            place.is_repaired = true;
+        if let Some(place) = self.window.get_mut(run) {
+            place.is_repaired |= is_repair;
+            let inline = manifest.pieces.iter().filter(|piece| matches!(piece, PieceEntry::Inline { .. }));
+            place.pushed += if is_repair { 0 } else { inline.count() as u32 };
         }
     }
 
@@ -203,12 +209,19 @@ impl Swarm {
             return Verdict::Forged;
         }
         place.is_repaired |= is_repair;
+        place.pushed += u32::from(!is_repair);
         self.window.insert_payload(run, position, payload.clone());
         self.path(is_repair).count(payload.len());
+        if is_repair {
+            self.note_reliable(&from);
+        } else {
+            self.note_alive(turn.cx.now, &from, run);
+        }
         Verdict::Kept
     }
 
-    /// A fragment came: kept and moved on if its manifest is known, else it waits, unrelayed (spec MC-7).
+    /// A fragment came: kept and moved on if its manifest is known, else it waits, unrelayed (spec MC-7). Says
+    /// whether it was of use, or may still be.
     pub(crate) fn on_fragment(
         &mut self,
         turn: &mut Turn<'_, '_>,
@@ -217,23 +230,22 @@ impl Swarm {
         position: u32,
         payload: Bytes,
         is_repair: bool,
-    ) {
+    ) -> bool {
         if !self.takes(run) {
-            return;
+            return false;
         }
         if is_repair {
             self.note_answer(turn.cx.now, &from, run);
         } else {
             self.note_overtaken(turn.cx.now, &from, run, position);
-            self.note_push(turn.cx.now, &from, run);
+            self.note_push(&from, run);
         }
         let manifest = self.window.get(run).and_then(|place| place.manifest.clone());
         let Some(manifest) = manifest else {
-            self.let_wait(turn, &from, run, position, payload, is_repair);
-            return;
+            return self.let_wait(turn, &from, run, position, payload, is_repair);
         };
         if self.accept_payload(turn, from, &manifest, position, &payload, is_repair) != Verdict::Kept {
-            return;
+            return false;
         }
         self.relay_fragment(turn, &from, run, position, &payload, is_repair);
         if !is_repair {
@@ -241,8 +253,10 @@ impl Swarm {
         }
         self.completed(turn, run);
         self.play(turn);
+        true
     }
 
+    /// Keeps a fragment until its manifest comes; false if that pushed an earlier one of the same neighbor out.
     fn let_wait(
         &mut self,
         turn: &Turn<'_, '_>,
@@ -251,21 +265,32 @@ impl Swarm {
         position: u32,
         payload: Bytes,
         is_repair: bool,
-    ) {
-        let Some(neighbor) = self.neighbors.get_mut(from) else { return };
-        if neighbor.waiting.len() >= turn.config.max_waiting {
+    ) -> bool {
+        let Some(neighbor) = self.neighbors.get_mut(from) else { return false };
+        let is_full = neighbor.waiting.len() >= turn.config.max_waiting;
+        if is_full {
             neighbor.waiting.pop_first();
         }
         neighbor.waiting.insert((run, position), (payload, is_repair));
+        !is_full
     }
 
-    /// Something was pushed by the parent of its slice: it is alive.
-    fn note_push(&mut self, now: Time, from: &PeerId, run: u64) {
+    /// The parent of its slice has come to this run.
+    fn note_push(&mut self, from: &PeerId, run: u64) {
+        let slice = self.slice_of(run);
+        let slice = self.parents.get_mut(slice);
+        if slice.parent.is_some_and(|parent| parent.peer == *from) {
+            slice.pushed = slice.pushed.max(Some(run));
+        }
+    }
+
+    /// The parent of its slice pushed something good that was missing: it is alive. Nothing else shows it, or
+    /// a parent could keep its place with bytes that are no use (spec MC-24).
+    fn note_alive(&mut self, now: Time, from: &PeerId, run: u64) {
         let slice = self.slice_of(run);
         let slice = self.parents.get_mut(slice);
         if slice.parent.is_some_and(|parent| parent.peer == *from) {
             slice.heard_at = now;
-            slice.pushed = slice.pushed.max(Some(run));
         }
     }
 

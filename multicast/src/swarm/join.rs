@@ -1,22 +1,29 @@
 //! A newcomer's first moment: one neighbor gives it the newest key frame and all since (spec MC-14).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use stratus_core::{Delivery, PeerId, Priority, Time};
+use stratus_core::{BitSet, Delivery, PeerId, Priority, Time, Wire as _};
 
 use super::{Role, Swarm, Turn};
 use crate::message::{Start, StartAnswer};
+use crate::parents::Parents;
 use crate::player::Player;
-use crate::{Message, PieceEntry};
+use crate::tolerance::Tolerance;
+use crate::{Availability, Message, PieceEntry};
 
 /// The first pieces are worth sending even if the uplink needs seconds for them.
 const START_LIFETIME: Duration = Duration::from_secs(4);
+/// So long after a start something of it must have come.
+const START_PROOF: Duration = Duration::from_secs(2);
 /// With nobody left to ask, ask everyone again after this.
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Looking for a place to start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Join {
+    /// Where we were told to start, by whom and when, until it has proven true.
+    given: Option<Given>,
     asked: Option<(PeerId, Time)>,
     tried: Vec<PeerId>,
     not_before: Time,
@@ -24,9 +31,22 @@ pub(crate) struct Join {
     served: u32,
 }
 
+/// A start that was believed.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    /// `None` if it is gone.
+    by: Option<PeerId>,
+    at: Time,
+    first: u64,
+    next: u64,
+}
+
 impl Join {
     pub(super) fn forget(&mut self, peer: &PeerId, now: Time) {
         self.tried.retain(|tried| tried != peer);
+        if let Some(given) = &mut self.given {
+            given.by = given.by.filter(|giver| giver != peer);
+        }
         if self.asked.is_some_and(|(asked, _)| asked == *peer) {
             self.asked = None;
             self.not_before = now;
@@ -125,6 +145,42 @@ impl Swarm {
         }
     }
 
+    /// A start is only a claim. If nothing of what was promised has come while others show something else, it was
+    /// a lie, or its giver is gone: we begin again with another (spec MC-24).
+    pub(super) fn doubt_start(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.cx.now;
+        let Some(given) = self.join.given.filter(|given| now.since(given.at) > START_PROOF) else { return };
+        self.join.given = None;
+        let has_played = self.player.as_ref().is_some_and(|player| player.run() > given.first);
+        let has_come = self.window.get(given.first).is_some_and(|place| place.manifest.is_some());
+        if has_played || has_come || !self.is_contradicted(&given) {
+            return;
+        }
+        // The others may have been asked before they could answer.
+        self.join.tried = given.by.into_iter().collect();
+        self.player = None;
+        self.window.restart(0);
+        self.holes.clear();
+        self.neighbors.values_mut().for_each(|neighbor| neighbor.outstanding = 0);
+        let parents: BTreeSet<PeerId> = self.parents.peers().collect();
+        self.parents = Parents::new(self.slices());
+        for parent in parents {
+            let slices = BitSet::first(self.slices());
+            self.stop_parent(turn, parent, slices, 0);
+        }
+        self.seek_start(turn);
+    }
+
+    /// Whether another neighbor shows runs that do not fit what the giver of a start said, or the giver is gone.
+    fn is_contradicted(&self, given: &Given) -> bool {
+        let differs = |map: &Availability| {
+            let shows_runs = map.end() > map.base();
+            shows_runs && (map.end() < given.first || map.base() > given.next || map.end() > given.next)
+        };
+        let others = self.neighbors.iter().filter(|(peer, _)| Some(**peer) != given.by);
+        others.filter_map(|(_, neighbor)| neighbor.map.as_ref()).any(|(_, map)| differs(map))
+    }
+
     /// Whoever shows runs, the nearest first; then the publisher; then anyone.
     fn start_candidate(&self, turn: &mut Turn<'_, '_>) -> Option<PeerId> {
         let candidates = self.neighbors.iter().filter(|(peer, _)| !self.join.tried.contains(peer));
@@ -143,15 +199,17 @@ impl Swarm {
     }
 
     /// A newcomer asks for a place to start.
-    pub(crate) fn on_start(&mut self, turn: &mut Turn<'_, '_>, from: PeerId) {
+    pub(crate) fn on_start(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, tolerance: &mut Tolerance) {
         if !self.neighbors.contains_key(&from) {
             return;
         }
-        let start = self.offer_start(turn);
+        let may_be_served = tolerance.may_be_served(turn.cx.now, self.alias, self.serving());
+        let start = if may_be_served { self.offer_start(turn) } else { Start::Refused };
         self.send_control(turn, from, Message::StartAnswer(StartAnswer { stream: self.alias, start }));
         if let Start::Offered { from: first, next } = start {
             for run in first..next {
-                self.send_start_run(turn, from, run);
+                let bytes = self.send_start_run(turn, from, run);
+                tolerance.note_served(self.alias, bytes);
             }
         }
     }
@@ -173,10 +231,13 @@ impl Swarm {
         Start::Offered { from, next }
     }
 
-    fn send_start_run(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, run: u64) {
-        let Some(place) = self.window.get(run) else { return };
-        let Some(manifest) = place.manifest.clone() else { return };
+    /// Sends what is here of a run; says how many bytes that was.
+    fn send_start_run(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, run: u64) -> usize {
+        let Some(place) = self.window.get(run) else { return 0 };
+        let Some(manifest) = place.manifest.clone() else { return 0 };
         let payloads = place.separate_payloads(place.held());
+        let separate: usize = payloads.iter().map(|(_, payload)| payload.len()).sum();
+        let bytes = separate + manifest.wire_len();
         let how = Delivery::live(turn.cx.now, START_LIFETIME, Priority::Repair);
         for piece in &manifest.pieces {
             if let PieceEntry::Inline { payload, .. } = piece {
@@ -188,6 +249,7 @@ impl Swarm {
         for (position, payload) in payloads {
             self.repair(turn, to, run, position, payload, START_LIFETIME);
         }
+        bytes
     }
 
     /// Our request for a start is answered.
@@ -209,6 +271,7 @@ impl Swarm {
         let now = turn.cx.now;
         self.window.restart(first);
         self.player = Some(Player::new(first, turn.config.max_message));
+        self.join.given = Some(Given { by: Some(giver), at: now, first, next });
         let most = first.saturating_add(turn.config.max_runs as u64 / 2);
         if let Some(last) = next.min(most).checked_sub(1)
             && last >= first

@@ -64,6 +64,7 @@ impl Swarm {
         let now = turn.cx.now;
         self.links.tend_at = (!self.has_drained).then(|| now + turn.cx.rng.jitter(TEND_PERIOD));
         self.seek_start(turn);
+        self.doubt_start(turn);
         if self.has_started() && self.is_subscribed() && !self.has_finished {
             self.leave_silent_parents(turn);
             self.choose_parents(turn);

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{BitSet, Delivery, PeerId, Priority, Time};
+use stratus_core::{BitSet, Delivery, PeerId, Priority, Time, Wire as _};
 
 use super::{Swarm, Turn};
 use crate::message::{MAX_WANTS, Want};
 use crate::neighbor::Neighbor;
+use crate::tolerance::Tolerance;
 use crate::window::Run;
 use crate::{Message, PieceEntry, SliceStamp};
 
@@ -26,6 +27,8 @@ const STALE_MAP: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_millis(60);
 /// A former parent pushes what is its to push for this long.
 const HAND_OVER: Duration = Duration::from_millis(600);
+/// A run that is known for this long is not on its way any more, whatever its parent pushes meanwhile.
+const MOST_LATE: Duration = Duration::from_millis(1_500);
 /// A run that is on its way is looked at again after this.
 const LOOK_AGAIN: Duration = Duration::from_millis(40);
 /// A member that called itself busy is left alone for about this long.
@@ -38,8 +41,8 @@ const MAX_CLAIMED_AHEAD: u64 = 64;
 /// What became of a request for one run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Served {
-    /// Something was sent.
-    Sent,
+    /// So many bytes were sent.
+    Sent(usize),
     /// Nothing of it is here.
     Missing,
     /// It is here, and the upload is spoken for.
@@ -80,6 +83,10 @@ enum Holder {
     /// The publisher has everything, and everyone's last resort.
     Publisher,
 }
+
+/// Whom to ask, the least first: whether it is unreliable, what it holds, how much it was asked, how far it is, and
+/// chance.
+type Rank = (bool, Holder, usize, Duration, u64);
 
 impl Swarm {
     /// When a new run is to be pulled: a fetch period from now, or after its slice should have brought it.
@@ -151,8 +158,10 @@ impl Swarm {
         let is_first = self.holes.get(run).is_some_and(|hole| hole.attempts == 0);
         let patience = self.slice_interval() + self.properties.fetch_period;
         let is_pushing = now.since(slice.heard_at) <= patience;
+        let is_new = self.window.get(run).is_some_and(|place| now.since(place.known_at) <= MOST_LATE);
         let is_ahead = slice.pushed.is_none_or(|pushed| run > pushed || run == pushed && !has_gap);
         is_first
+            && is_new
             && is_ahead
             && slice.parent.is_some_and(|parent| {
                 // What comes before its first run comes from its predecessor.
@@ -218,19 +227,30 @@ impl Swarm {
         if let Some(asked) = hole.asked.take() {
             hole.note_tried(asked);
             self.request_ended(&asked);
+            if let Some(neighbor) = self.neighbors.get_mut(&asked) {
+                neighbor.note_unanswered();
+            }
+        }
+    }
+
+    /// A repair came from this neighbor.
+    pub(super) fn note_reliable(&mut self, from: &PeerId) {
+        if let Some(neighbor) = self.neighbors.get_mut(from) {
+            neighbor.note_answer();
         }
     }
 
     fn best_holder(&self, turn: &mut Turn<'_, '_>, run: u64) -> Option<PeerId> {
         let hole = self.holes.get(run)?;
-        let mut best: Option<((Holder, usize, Duration, u64), PeerId)> = None;
+        let mut best: Option<(Rank, PeerId)> = None;
         for (peer, neighbor) in &self.neighbors {
             let is_full = neighbor.outstanding >= turn.config.max_requests;
             if is_full || neighbor.busy_until > turn.cx.now || hole.was_tried(peer) {
                 continue;
             }
             let Some(holder) = self.judge_holder(turn.cx.now, run, peer, neighbor) else { continue };
-            let rank = (holder, neighbor.outstanding / 4, neighbor.rtt, turn.cx.rng.next_u64());
+            let (is_unreliable, load) = (neighbor.is_unreliable(), neighbor.outstanding / 4);
+            let rank = (is_unreliable, holder, load, neighbor.rtt, turn.cx.rng.next_u64());
             if best.is_none_or(|(least, _)| rank < least) {
                 best = Some((rank, *peer));
             }
@@ -297,15 +317,26 @@ impl Swarm {
     }
 
     /// A neighbor asks for runs: what is here goes at once; what is not is refused, except to a child that
-    /// waits for what we are waiting for ourselves.
-    pub(crate) fn on_pull(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, wants: &[Want]) {
+    /// waits for what we are waiting for ourselves. Who was given enough of the stream gets no answer.
+    pub(crate) fn on_pull(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: PeerId,
+        wants: &[Want],
+        tolerance: &mut Tolerance,
+    ) {
         if !self.neighbors.contains_key(&from) {
             return;
         }
+        let serving = self.serving();
         let (mut missing, mut busy) = (Vec::new(), Vec::new());
         for want in wants {
+            if !tolerance.may_be_served(turn.cx.now, self.alias, serving) {
+                self.stats.pulls_ignored += 1;
+                continue;
+            }
             match self.serve(turn, from, want) {
-                Served::Sent => {}
+                Served::Sent(bytes) => tolerance.note_served(self.alias, bytes),
                 Served::Missing if self.keep_pending(turn.cx.now, &from, want) => {}
                 Served::Missing => missing.push(want.run),
                 Served::Busy => busy.push(want.run),
@@ -334,6 +365,7 @@ impl Swarm {
         if !self.afford_repair(turn, bytes as u64) {
             return Served::Busy;
         }
+        let manifest_bytes = if want.manifest { manifest.wire_len() } else { 0 };
         if want.manifest {
             let how = Delivery::live(turn.cx.now, REPAIR_LIFETIME, Priority::Repair);
             for piece in &manifest.pieces {
@@ -347,7 +379,7 @@ impl Swarm {
         for (position, payload) in payloads {
             self.repair(turn, to, want.run, position, payload, REPAIR_LIFETIME);
         }
-        Served::Sent
+        Served::Sent(bytes + manifest_bytes)
     }
 
     /// Whether what push leaves of the upload can carry `bytes` more at once. A repair that queues for long

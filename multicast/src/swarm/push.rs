@@ -3,19 +3,26 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stratus_core::{BitSet, PeerId, Time};
+use stratus_core::{BitSet, PeerId, Time, Wire as _};
 
 use super::{Swarm, Turn};
 use crate::children::{Room, Verdict};
 use crate::message::{PushAnswer, PushRequest, PushStop};
 use crate::neighbor::Neighbor;
 use crate::parents::{Asked, Parent};
+use crate::tolerance::Tolerance;
 use crate::{Message, SliceStamp};
 
 /// Someone who refused a slice is not asked for it again for about this long.
 const REFUSAL_MEMORY: Duration = Duration::from_millis(700);
-/// Someone who fell silent, or let us go, is not asked for about this long.
+/// Someone who let us go is not asked for about this long.
 const SILENCE_MEMORY: Duration = Duration::from_secs(4);
+/// What was due from parents is looked at this often,
+const JUDGE_PERIOD: Duration = Duration::from_millis(500);
+/// so far back,
+const JUDGED: Duration = Duration::from_millis(3_000);
+/// and a run is due so long after it became known: queues on scarce uplinks are shorter.
+const DUE: Duration = Duration::from_millis(1_000);
 /// Notice given to a child that must look elsewhere: time to find another parent, at one copy too many.
 const NOTICE: Duration = Duration::from_secs(2);
 /// Places in a slice are for children at home there for this long after it began to flow.
@@ -79,14 +86,20 @@ impl Swarm {
     }
 
     /// A neighbor asks us to push slices to it.
-    pub(crate) fn on_push_request(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, request: &PushRequest) {
+    pub(crate) fn on_push_request(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        from: PeerId,
+        request: &PushRequest,
+        tolerance: &mut Tolerance,
+    ) {
         if !self.neighbors.contains_key(&from) {
             return;
         }
         let now = turn.cx.now;
         let room = self.room(turn.config);
         let flowing = self.flowing(now);
-        let from_run = request.from_run.max(self.window.base());
+        let from_run = self.first_to_push(now, request.from_run, tolerance);
         let mut accepted = BitSet::EMPTY;
         let mut displaced: BTreeMap<PeerId, BitSet> = BTreeMap::new();
         let asked = request.slices.intersection(BitSet::first(self.slices()));
@@ -122,7 +135,16 @@ impl Swarm {
         for (child, slices) in displaced {
             self.give_notice(turn, child, slices);
         }
-        self.catch_up(turn, from, accepted, from_run);
+        let bytes = self.catch_up(turn, from, accepted, from_run);
+        tolerance.note_served(self.alias, bytes);
+    }
+
+    /// The first run that someone who wants to be pushed everything from `wanted` on gets: who was given enough
+    /// of what is here already gets only what is to come (spec MC-23).
+    fn first_to_push(&self, now: Time, wanted: u64, tolerance: &mut Tolerance) -> u64 {
+        let may_catch_up = tolerance.may_be_served(now, self.alias, self.serving());
+        let first = if may_catch_up { self.window.base() } else { self.window.verified_end() };
+        wanted.max(first)
     }
 
     /// While a slice is young and the stream rests, its places are for those at home there: they will serve most, and should stand
@@ -166,8 +188,9 @@ impl Swarm {
         }
     }
 
-    /// Pushes what is here already of newly promised slices.
-    fn catch_up(&mut self, turn: &mut Turn<'_, '_>, child: PeerId, slices: BitSet, from_run: u64) {
+    /// Pushes what is here already of newly promised slices; says how many bytes that was.
+    fn catch_up(&mut self, turn: &mut Turn<'_, '_>, child: PeerId, slices: BitSet, from_run: u64) -> usize {
+        let mut bytes = 0;
         for run in from_run..self.window.end() {
             if !slices.contains(self.slice_of(run)) {
                 continue;
@@ -175,9 +198,11 @@ impl Swarm {
             let Some(place) = self.window.get(run) else { continue };
             let Some(manifest) = place.manifest.clone() else { continue };
             let payloads = place.separate_payloads(place.held());
+            bytes += manifest.wire_len() + payloads.iter().map(|(_, payload)| payload.len()).sum::<usize>();
             self.children.note_pushed(self.slice_of(run), run);
             self.push_run(turn, &[child], &manifest, &payloads);
         }
+        bytes
     }
 
     /// Someone we asked has answered.
@@ -235,7 +260,13 @@ impl Swarm {
         }
     }
 
-    fn stop_parent(&mut self, turn: &mut Turn<'_, '_>, parent: PeerId, slices: BitSet, from_run: u64) {
+    pub(super) fn stop_parent(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        parent: PeerId,
+        slices: BitSet,
+        from_run: u64,
+    ) {
         if self.neighbors.contains_key(&parent) {
             let stop = PushStop { stream: self.alias, slices, from_run, is_from_parent: false };
             self.send_control(turn, parent, Message::PushStop(stop));
@@ -268,22 +299,52 @@ impl Swarm {
         let patience = self.patience();
         let newest = self.window.verified_end();
         let slack = u64::from(self.slices()) * 2;
+        let starving = self.starving(now);
         for slice in 0..self.slices() {
             self.drop_unanswered(slice, now);
             let state = self.parents.get(slice);
             let Some(parent) = state.parent else { continue };
             let last_run = state.flowed.map_or(parent.from_run, |(run, _)| run.max(parent.from_run));
             let is_silent = now.since(state.heard_at) > patience && newest > last_run + slack;
+            let is_starving = starving.contains(slice);
             let is_over = parent.until.is_some_and(|until| newest >= until + slack);
-            if is_silent || is_over {
-                let until = now + turn.cx.rng.jitter(SILENCE_MEMORY);
-                let state = self.parents.get_mut(slice);
-                state.parent = None;
-                state.refuse(parent.peer, until);
+            if is_silent || is_starving || is_over {
+                self.parents.get_mut(slice).parent = None;
+                if is_silent || is_starving {
+                    self.parents.note_failure(parent.peer, now, turn.cx.rng);
+                } else {
+                    let until = now + turn.cx.rng.jitter(SILENCE_MEMORY);
+                    self.parents.get_mut(slice).refuse(parent.peer, until);
+                }
                 self.stats.reparented += 1;
                 self.stop_parent(turn, parent.peer, BitSet::single(slice), 0);
             }
         }
+    }
+
+    /// Slices whose parent pushed less than half of what it should have by now. It may be alive, quick and full
+    /// of promises; a place that does not bring the stream is given to someone else (spec MC-24).
+    fn starving(&mut self, now: Time) -> BitSet {
+        if now < self.next_judged_at {
+            return BitSet::EMPTY;
+        }
+        self.next_judged_at = now + JUDGE_PERIOD;
+        let mut shares = vec![(0, 0, 0); self.slices() as usize];
+        let first = self.window.verified_end().saturating_sub(self.rate.runs_in(JUDGED));
+        for run in first.max(self.window.base())..self.window.verified_end() {
+            let slice = self.slice_of(run);
+            let Some(place) = self.window.get(run) else { continue };
+            let is_due = now.since(place.known_at) > DUE && !place.is_abandoned;
+            if is_due && self.parents.get(slice).is_to_push(run, place.known_at) {
+                let (runs, expected, pushed) = &mut shares[slice as usize];
+                let fragments = place.manifest.as_ref().map_or(1, |manifest| manifest.pieces.len() as u32);
+                *runs += 1;
+                *expected += fragments;
+                *pushed += place.pushed.min(fragments);
+            }
+        }
+        let is_starving = |(runs, expected, pushed): &(u32, u32, u32)| *runs >= 3 && pushed * 2 < *expected;
+        (0..).zip(&shares).filter(|(_, share)| is_starving(share)).map(|(slice, _)| slice).collect()
     }
 
     fn drop_unanswered(&mut self, slice: u32, now: Time) {
@@ -361,7 +422,7 @@ impl Swarm {
         let share = self.slices().div_ceil(self.neighbors.len().max(1) as u32).max(2);
         let mut best: Option<(Prospect, PeerId)> = None;
         for (peer, neighbor) in &self.neighbors {
-            if !self.parents.get(slice).may_ask(peer, turn.cx.now) || self.children.has(slice, peer) {
+            if !self.parents.may_ask(slice, peer, turn.cx.now) || self.children.has(slice, peer) {
                 continue;
             }
             let crowding = load.get(peer).map_or(0, |count| (count + 1).saturating_sub(share));

@@ -1,15 +1,17 @@
 //! What a member that lies can do: nothing but lose its links.
 
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use stratus_core::testing::{Fate, NetConfig, identity, peer};
-use stratus_core::{Delivery, GroupId, Priority};
+use stratus_core::{BitSet, Delivery, GroupId, Priority, Rate, Time};
 
 use super::Group;
 use crate::{
-    Announcement, Event, Manifest, Message, Parameters, PieceEntry, PieceFlags, PublishError, StreamId,
+    Announcement, Event, Manifest, Message, Parameters, PieceEntry, PieceFlags, PublishError, Start,
+    StartAnswer, StreamId, Want,
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -177,4 +179,136 @@ fn a_claim_of_runs_that_do_not_exist_costs_the_viewer_nothing() {
     assert_eq!(group.received(2), group.sent(0));
     let gaps = group.events_of(2, |event| matches!(event, Event::Gap { .. }));
     assert_eq!(gaps, [], "runs that never were passed for lost ones");
+}
+
+fn fragment(stream: &StreamId, run: u64, position: u32, is_repair: bool) -> Message {
+    let payload = Bytes::from_static(b"nobody asked for this");
+    Message::Fragment { stream: stream.alias(), is_repair, run, position, payload }
+}
+
+#[test]
+fn useless_fragments_are_borne_up_to_the_limit_and_then_cost_the_link() {
+    // spec MC-23
+    let mut group = Group::new(8, NetConfig::with_latency(MS(10)));
+    group.config.useless = Rate { burst: 50, per_second: 1 };
+    group.config.key_retention = Duration::from_secs(0);
+    group.mesh(2);
+    let stream = Group::stream(0);
+    let unknown = fragment(&stream, 7, 0, false);
+    for expected in [0, 1] {
+        for _ in 0..50 - 49 * expected {
+            let how = urgent(&group);
+            group.net.forge(peer(0), peer(1), &unknown, how);
+        }
+        group.net.run_for(MS(20));
+        assert_eq!(group.misbehaved(1).len(), expected, "at the limit nobody is blamed, over it once");
+    }
+    assert_eq!(group.misbehaved(1), [(peer(0), "a flood of what nobody asked for")]);
+}
+
+#[test]
+fn who_pulls_everything_again_and_again_is_served_twice_and_ignored() {
+    // spec MC-23
+    let (mut group, stream) = running();
+    let machine = group.net.machine(&peer(0));
+    let (newest, held) = (machine.swarm(&stream).newest_run(), machine.stream(&stream).unwrap().window_bytes);
+    let wants: Vec<Want> =
+        (0..newest).map(|run| Want { run, manifest: true, positions: BitSet::first(32) }).take(64).collect();
+    let before = group.net.traffic(&peer(0)).sent_bytes;
+    for _ in 0..120 {
+        let message = Message::Pull { stream: stream.alias(), wants: wants.clone() };
+        let how = urgent(&group);
+        group.net.forge(peer(3), peer(0), &message, how);
+    }
+    group.net.run_for(MS(100));
+    let sent = (group.net.traffic(&peer(0)).sent_bytes - before) as usize;
+    assert!(group.counters(0, &stream).pulls_ignored > 0);
+    assert!(sent < 2 * held + (1 << 20) + 200_000, "{sent} bytes were sent for {held} that are held");
+    // Others are served as before, and so is its own honest part.
+    group.write(0, 1_128, MS(4), MS(800));
+    group.net.run_for(Duration::from_secs(1));
+    for number in 1..4 {
+        assert_eq!(group.received(number), group.sent(0));
+    }
+}
+
+/// Member 1 keeps its places as a parent in viewers 2 and 3 and pushes nothing but what `trick` makes of it.
+fn starving(trick: impl Fn(&Message) -> Fate<Message> + 'static) -> (Group, StreamId) {
+    let (mut group, stream) = running();
+    group.net.tap(move |passing| match passing.message {
+        Message::Fragment { .. } | Message::Manifest { .. } if passing.from == peer(1) => {
+            trick(passing.message)
+        }
+        _ => Fate::Pass,
+    });
+    (group, stream)
+}
+
+fn is_child_of(group: &Group, number: u64, parent: u64) -> bool {
+    group.net.machine(&peer(number)).swarm(&Group::stream(0)).has_parent(&peer(parent))
+}
+
+fn assert_nothing_is_missing_and_nobody_is_parent(group: &mut Group, stream: &StreamId) {
+    group.write(0, 1_128, MS(4), Duration::from_secs(5));
+    let still: Vec<u64> = (2..4).filter(|number| is_child_of(group, *number, 1)).collect();
+    assert_eq!(still, [0; 0], "it kept its place for 5 s");
+    group.net.run_for(Duration::from_secs(2));
+    for number in 2..4 {
+        assert_eq!(group.received(number), group.sent(0), "member {number}");
+        assert_eq!(group.counters(number, stream).fragments_given_up, 0);
+    }
+}
+
+#[test]
+fn a_parent_that_pushes_nothing_but_old_bytes_loses_its_places() {
+    // spec MC-24
+    let first = RefCell::new(None);
+    let (mut group, stream) = starving(move |message| match message {
+        Message::Fragment { .. } => {
+            Fate::Replace(first.borrow_mut().get_or_insert_with(|| message.clone()).clone())
+        }
+        _ => Fate::Drop,
+    });
+    assert_nothing_is_missing_and_nobody_is_parent(&mut group, &stream);
+}
+
+#[test]
+fn a_parent_that_pushes_manifests_and_a_fragment_now_and_then_loses_its_places() {
+    // spec MC-24
+    let count = Cell::new(0);
+    let (mut group, stream) = starving(move |message| {
+        count.set(count.get() + 1);
+        let is_shown = matches!(message, Message::Manifest { .. }) || count.get() % 10 == 0;
+        if is_shown { Fate::Pass } else { Fate::Drop }
+    });
+    assert_nothing_is_missing_and_nobody_is_parent(&mut group, &stream);
+}
+
+#[test]
+fn a_start_that_does_not_exist_keeps_nobody_out() {
+    // spec MC-24: the only one who answers first lies, either way.
+    for (from, next) in [(1 << 61, 1 << 61), (1 << 40, (1 << 40) + 7)] {
+        let mut group = Group::new(9, NetConfig::with_latency(MS(10)));
+        group.mesh(4);
+        group.subscribe(1, "cam");
+        let stream = group.publish(0, "cam");
+        group.net.run_for(MS(500));
+        group.write(0, 1_128, MS(4), MS(800));
+        group.net.tap(move |passing| match passing.message {
+            Message::StartAnswer(answer) if passing.from == peer(1) => {
+                let start = Start::Offered { from, next };
+                Fate::Replace(Message::StartAnswer(StartAnswer { stream: answer.stream, start }))
+            }
+            // Nobody else is asked first.
+            Message::StartAnswer(_) if passing.at < Time::from_millis(2_500) => Fate::Drop,
+            _ => Fate::Pass,
+        });
+        group.subscribe(2, "cam");
+        group.write(0, 1_128, MS(4), Duration::from_secs(6));
+        group.net.run_for(Duration::from_secs(1));
+        let received = group.received(2);
+        assert!(received.len() > 500, "{} of {}", received.len(), group.sent(0).len());
+        assert!(group.sent(0).ends_with(&received), "and without a hole");
+        assert_eq!(group.counters(2, &stream).fragments_given_up, 0);
+    }
 }

@@ -113,7 +113,8 @@ impl Overlay {
             Some(entry) => digest.is_newer_than(Digest::of(place, entry.record())),
             // The whole sequence is in the record alone; whoever is buried or dead is not asked for blindly.
             None => {
-                !self.troubles.refuses(place, u64::from(digest.sequence), cx.now)
+                !self.is_banned(place, cx.now)
+                    && !self.troubles.refuses(place, u64::from(digest.sequence), cx.now)
                     && !self.has_expired(cx, place, u64::from(digest.sequence))
             }
         }

@@ -126,7 +126,7 @@ impl Overlay {
         let is_alive = source == Some(peer);
         age < self.config.age_limit
             && (is_alive || !self.troubles.refuses(place, sequence, cx.now))
-            && !self.troubles.bans(place, cx.now)
+            && !self.is_banned(place, cx.now)
             && (is_alive || !self.has_expired(cx, place, sequence))
     }
 

@@ -18,7 +18,11 @@ impl Overlay {
         }
         let dial = self.dials.take(&peer);
         let place = self.place_of(&peer);
-        let is_unwelcome = self.has_left || peer == self.identity.peer() || self.troubles.bans(place, cx.now);
+        if !self.comings.note(place, cx.now) && !self.is_banned(place, cx.now) {
+            Self::misbehaved(peer, "comes and goes all the time", out);
+            self.bans.add(place, cx.now);
+        }
+        let is_unwelcome = self.has_left || peer == self.identity.peer() || self.is_banned(place, cx.now);
         if is_unwelcome {
             out.push(Output::Disconnect(peer));
             return;

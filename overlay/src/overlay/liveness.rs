@@ -1,13 +1,12 @@
 use std::time::Duration;
 
-use stratus_core::{Cx, Delivery, PeerId, Priority, Time};
+use stratus_core::{Cx, Delivery, PeerId, Priority, Rate, Time};
 
 use super::{Overlay, timer};
 use crate::api::{Event, Output};
 use crate::link::Probe;
 use crate::message::Message;
 use crate::places::distance;
-use crate::rendezvous::Rate;
 
 /// How often a probe is sent before its silence counts. Source: spec OV-12.
 const ATTEMPTS: u32 = 3;

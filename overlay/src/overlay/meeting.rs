@@ -169,8 +169,8 @@ impl Overlay {
     ) {
         let rate = self.config.introductions;
         let was_asked = self.dials.get(&peer).is_some_and(|dial| dial.stage == Stage::Asking(from));
+        let is_barred = self.is_banned(self.place_of(&peer), cx.now);
         let Some(link) = self.links.get_mut(&from) else { return };
-        let is_barred = self.troubles.bans(self.ring.address(&peer).prefix(), cx.now);
         if is_barred || !(was_asked || link.introductions.take(cx.now, rate)) {
             self.stats.throttled_count += 1;
             return;
@@ -210,8 +210,10 @@ impl Overlay {
     /// often each member tries: all together try every two seconds. Source: spec OV-14.
     pub(super) fn try_memory(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         let remembered = self.memory.pick(cx.rng).map(|record| record.peer());
-        if let Some(peer) = remembered.filter(|peer| !self.troubles.is_hopeless(self.place_of(peer), cx.now))
-        {
+        if let Some(peer) = remembered.filter(|peer| {
+            let place = self.place_of(peer);
+            !self.troubles.is_hopeless(place) && !self.is_banned(place, cx.now)
+        }) {
             self.dial(cx, peer, Purpose::Memory, out);
         }
         self.timers.set(timer::MEMORY, cx.now + cx.rng.jitter(self.memory_interval()));

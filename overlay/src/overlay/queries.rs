@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use stratus_core::{GroupAddress, PeerId, RingArc};
+use stratus_core::{GroupAddress, PeerId, RingArc, Time};
 
 use super::Overlay;
 use crate::api::{Neighbor, Stats};
@@ -75,6 +75,11 @@ impl Overlay {
         self.heard.get(self.place_of(peer)).is_some_and(|entry| entry.record().peer() == *peer)
     }
 
+    /// Until when a member is kept out for breaking the protocol; `None`: it is not.
+    pub fn banned_until(&self, peer: &PeerId, now: Time) -> Option<Time> {
+        self.bans.until(self.place_of(peer), now)
+    }
+
     /// The present best list.
     pub fn best(&self) -> &BestList {
         &self.best
@@ -86,6 +91,7 @@ impl Overlay {
             heard_now: self.heard.len(),
             remembered_now: self.memory.len(),
             troubles_now: self.troubles.len(),
+            bans_now: self.bans.len(),
             best_now: self.best.len(),
             ..self.stats
         }
@@ -102,6 +108,8 @@ impl Overlay {
             ("heard", self.heard.len(), self.config.heard),
             ("memory", self.memory.len(), self.config.remembered),
             ("troubles", self.troubles.len(), self.config.troubles),
+            ("bans", self.bans.len(), self.config.bans),
+            ("comings", self.comings.len(), self.config.troubles),
             ("hints", self.hints.len(), self.config.hints),
             ("pins", self.pins.len(), self.config.pins),
             ("links", self.links.len(), self.config.links),

@@ -17,6 +17,7 @@ use crate::record::Record;
 
 mod convergence;
 mod death;
+mod floods;
 mod links;
 mod meeting;
 mod records;

@@ -96,7 +96,8 @@ impl Overlay {
         let slow = |dial: &&Dial| dial.since + self.config.slow_dial <= now;
         let slow: Vec<Place> = self.dials.iter().filter(slow).map(|dial| dial.place).collect();
         let hints = self.hints.iter().map(|peer| self.place_of(peer));
-        let may_be_had = |place: &Place| !self.troubles.avoids(*place, now) && !slow.contains(place);
+        let is_avoided = |place: Place| self.troubles.avoids(place, now) || self.is_banned(place, now);
+        let may_be_had = |place: &Place| !is_avoided(*place) && !slow.contains(place);
         let mut known: Vec<Place> =
             self.heard.places().iter().copied().chain(hints).filter(may_be_had).collect();
         if !self.hints.is_empty() {
@@ -206,7 +207,7 @@ impl Overlay {
     /// The owner knows of a member, by its id alone. Source: spec OV-15.
     pub(super) fn add_hint(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
         let is_known = peer == self.identity.peer() || self.has_heard_of(&peer) || self.hints.contains(&peer);
-        if is_known || self.troubles.bans(self.place_of(&peer), cx.now) {
+        if is_known || self.is_banned(self.place_of(&peer), cx.now) {
             return;
         }
         if self.hints.len() == self.config.hints {
@@ -218,7 +219,7 @@ impl Overlay {
 
     /// Another layer needs this link. Source: spec OV-15.
     pub(super) fn pin(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
-        let is_possible = peer != self.identity.peer() && !self.troubles.bans(self.place_of(&peer), cx.now);
+        let is_possible = peer != self.identity.peer() && !self.is_banned(self.place_of(&peer), cx.now);
         if is_possible && self.pins.len() < self.config.pins && self.pins.insert(peer) {
             self.sort_soon(cx);
         }

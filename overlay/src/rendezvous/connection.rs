@@ -1,9 +1,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use stratus_core::{GroupId, PeerId, Time};
-
-use super::bucket::Bucket;
+use stratus_core::{Bucket, GroupId, PeerId, Time};
 
 /// One client's connection, as the registry sees it.
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use stratus_core::Time;
+use stratus_core::{Bucket, Rate, Time};
 
-use super::bucket::{Bucket, Rate};
 use super::network::Network;
 
 /// What a network may do only so often.

@@ -10,7 +10,6 @@
 //! It refuses to know a group's secret, name or members beyond what they register, to keep anything that
 //! outlives a connection, and to be needed once a group has formed.
 
-mod bucket;
 mod config;
 mod connection;
 mod crowds;
@@ -25,8 +24,6 @@ mod registry;
 mod requests;
 mod stats;
 
-pub(crate) use bucket::Bucket;
-pub use bucket::Rate;
 pub use config::Config;
 pub use io::{Event, Input, Output};
 pub use message::{ClientMessage, MAX_CANDIDATES, MAX_NAMED, MAX_RECORD, Named, ServerMessage, Subject};
@@ -34,3 +31,4 @@ pub use refusal::Refusal;
 pub use registration::Registration;
 pub use registry::Registry;
 pub use stats::Stats;
+pub use stratus_core::Rate;

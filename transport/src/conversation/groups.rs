@@ -28,7 +28,8 @@ impl Conversation {
         }
         let key = found.as_ref().map_or([0; 32], |group| group.keys.membership);
         let is_proven = claim.is_proof(&key, &proof);
-        let Some(group) = found.filter(|_| is_proven) else {
+        let is_welcome = |group: &Arc<GroupState>| is_proven && !self.shared.is_expelled(group, peer);
+        let Some(group) = found.filter(is_welcome) else {
             self.refused += 1;
             if self.refused > MAX_REFUSED {
                 return Err(Ending::Close(CloseCode::Violation));

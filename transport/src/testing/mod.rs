@@ -3,10 +3,12 @@
 //! A real socket with [`Conditions`] in front of what it receives: loss, delay, jitter. Everything is drawn from
 //! a seed, so the same packets meet the same fate; only when they come is up to the machine.
 
+mod frames;
 mod socket;
 
 use std::time::Duration;
 
+pub use frames::read_frames;
 pub(crate) use socket::LossySocket;
 
 /// The quality of everything that one endpoint receives.

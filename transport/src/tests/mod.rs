@@ -46,6 +46,7 @@ enum Seen {
     Down(PeerId),
     Control(PeerId, Bytes),
     Datagram(PeerId, Bytes),
+    Flooded(PeerId),
     DialFailed(PeerId, DialError),
 }
 
@@ -104,6 +105,7 @@ impl Member {
             }
             LinkEvent::Control { peer, bytes } => Seen::Control(peer, bytes),
             LinkEvent::Datagram { peer, bytes } => Seen::Datagram(peer, bytes),
+            LinkEvent::Flooded { peer } => Seen::Flooded(peer),
             LinkEvent::DialFailed { peer, reason } => Seen::DialFailed(peer, reason),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{PURE, crates, parse};
 
 /// Crate and the crates of ours that it may import.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("stratus-core", &[]),
     ("stratus-groupspec", &["stratus-core"]),
     ("stratus-overlay", &["stratus-core"]),
@@ -52,6 +52,31 @@ const ARROWS: [(&str, &[&str]); 15] = [
     (
         "stratus-sim",
         &["stratus-core", "stratus-groupspec", "stratus-overlay", "stratus-multicast", "stratus-node"],
+    ),
+    // Every decoder has an entry point there.
+    (
+        "stratus-fuzz",
+        &[
+            "stratus-core",
+            "stratus-groupspec",
+            "stratus-overlay",
+            "stratus-multicast",
+            "stratus-node",
+            "stratus-transport",
+        ],
+    ),
+    // It speaks the wire protocol itself, and sets honest members beside.
+    (
+        "stratus-hostile",
+        &[
+            "stratus-core",
+            "stratus-groupspec",
+            "stratus-overlay",
+            "stratus-multicast",
+            "stratus-node",
+            "stratus-transport",
+            "stratus",
+        ],
     ),
     ("stratus-lab", &["stratus-core", "stratus", "stratus-server"]),
     ("stratus-tidy", &[]),

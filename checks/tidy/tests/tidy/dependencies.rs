@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree::{crates, parse};
 
 /// Crate, dependency, what it does there that we should not write ourselves.
-const REASONS: [(&str, &[(&str, &str)]); 15] = [
+const REASONS: [(&str, &[(&str, &str)]); 17] = [
     (
         "stratus-core",
         &[
@@ -153,6 +153,15 @@ const REASONS: [(&str, &[(&str, &str)]); 15] = [
             ("tokio", "members, and the thread that carries packets"),
             ("tokio-tun", "packets out of the kernel and back, without unsafe code of ours"),
             ("tracing-subscriber", "where members' logs go"),
+        ],
+    ),
+    ("stratus-fuzz", &[("bytes", "messages"), ("mpeg2ts", "the command's cutter, compiled in")]),
+    (
+        "stratus-hostile",
+        &[
+            ("blake3", "messages of which every byte can be checked"),
+            ("bytes", "messages"),
+            ("tokio", "tasks and time"),
         ],
     ),
     ("stratus-tidy", &[]),

@@ -3,6 +3,7 @@
 mod arrows;
 mod code;
 mod dependencies;
+mod fuzz;
 mod purity;
 mod readme;
 mod scan;

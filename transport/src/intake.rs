@@ -1,0 +1,172 @@
+//! What one connection may bring in: its share of a port, and what is a flood. Spec TR-54, TR-55.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use quinn::ConnectionStats;
+use stratus_core::PeerId;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::group::LinkEvent;
+
+/// One connection's datagrams in the ports of its groups: no neighbor fills a port alone.
+#[derive(Debug, Default)]
+pub(crate) struct Share {
+    waiting: Arc<AtomicUsize>,
+    /// Datagrams and frames handed over since the connection began.
+    pub(crate) delivered: AtomicU64,
+}
+
+/// The room that one event takes until its owner has read it.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// Of a datagram.
+    Datagram { waiting: Arc<AtomicUsize> },
+    /// Of a control frame.
+    Control { _permit: OwnedSemaphorePermit },
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Self::Datagram { waiting } = self {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Share {
+    /// Takes one place of `most`, if there is one. Only the connection's own reader takes.
+    pub(crate) fn take(&self, most: usize) -> Option<Place> {
+        if self.waiting.load(Ordering::Relaxed) >= most {
+            return None;
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Some(Place::Datagram { waiting: self.waiting.clone() })
+    }
+
+    /// Takes `count` places of `most`, or none.
+    pub(crate) fn take_many(&self, count: usize, most: usize) -> Option<Vec<Place>> {
+        let fits = self.waiting.load(Ordering::Relaxed) + count <= most;
+        fits.then(|| (0..count).filter_map(|_| self.take(most)).collect())
+    }
+}
+
+/// An event on its way to the owner of a port.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) event: LinkEvent,
+    /// Free again once this is dropped.
+    pub(crate) _place: Option<Place>,
+}
+
+impl From<LinkEvent> for Arrival {
+    fn from(event: LinkEvent) -> Self {
+        Self { event, _place: None }
+    }
+}
+
+/// What a connection had received, sent and handed over when it was last looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Meter {
+    received: u64,
+    sent: u64,
+    delivered: u64,
+    /// Seconds in a row that were a flood.
+    flooded: u32,
+}
+
+/// UDP datagrams a second that come to nothing and are borne: probes, keep-alives, acknowledgements of what
+/// was sent a while ago.
+const EMPTY_PER_SECOND: u64 = 2_000;
+/// So many seconds in a row, and it is no accident.
+const FLOOD_SECONDS: u32 = 2;
+
+impl Meter {
+    /// Looks again, about a second later; says whether the connection has been flooding.
+    pub(crate) fn is_flooded(&mut self, stats: &ConnectionStats, delivered: u64, most: u64) -> bool {
+        self.note(stats.udp_rx.datagrams, stats.udp_tx.datagrams, delivered, most)
+    }
+
+    fn note(&mut self, received: u64, sent: u64, delivered: u64, most: u64) -> bool {
+        let came = received.saturating_sub(self.received);
+        let of_use = delivered.saturating_sub(self.delivered) + sent.saturating_sub(self.sent);
+        let is_flood = came > most || came > of_use + EMPTY_PER_SECOND;
+        let flooded = if is_flood { self.flooded + 1 } else { 0 };
+        *self = Self { received, sent, delivered, flooded };
+        flooded >= FLOOD_SECONDS
+    }
+}
+
+/// Who is kept out of which group, until when. Bounded: whose time ends first makes room.
+#[derive(Debug, Default)]
+pub(crate) struct Expelled {
+    until: BTreeMap<(u32, PeerId), Instant>,
+}
+
+impl Expelled {
+    pub(crate) fn add(&mut self, tag: u32, peer: PeerId, duration: Duration, now: Instant, most: usize) {
+        self.until.insert((tag, peer), now + duration);
+        if self.until.len() > most {
+            let ends_first = self.until.iter().min_by_key(|(_, until)| **until).map(|(key, _)| *key);
+            ends_first.map(|key| self.until.remove(&key));
+        }
+    }
+
+    pub(crate) fn has(&mut self, tag: u32, peer: PeerId, now: Instant) -> bool {
+        let is_out = self.until.get(&(tag, peer)).is_some_and(|until| *until > now);
+        if !is_out {
+            self.until.remove(&(tag, peer));
+        }
+        is_out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_full_at_its_limit_and_free_again_when_read() {
+        let share = Share::default();
+        let places = share.take_many(7, 7).expect("as many as there are");
+        assert!(share.take(7).is_none() && share.take_many(1, 7).is_none());
+        drop(places);
+        assert!(share.take_many(8, 7).is_none() && share.take(7).is_some());
+    }
+
+    #[test]
+    fn what_is_neither_read_nor_an_answer_is_a_flood_in_its_second_second() {
+        let mut meter = Meter::default();
+        let mut seconds = |came: [u64; 3], sent: u64, delivered: u64| {
+            let mut total = Meter { flooded: 0, ..meter };
+            came.map(|came| {
+                total.received += came;
+                total.sent += sent;
+                total.delivered += delivered;
+                meter.note(total.received, total.sent, total.delivered, 20_000)
+            })
+        };
+        assert_eq!(seconds([2_000; 3], 0, 0), [false; 3], "as much as is borne");
+        assert_eq!(seconds([2_001, 2_001, 0], 0, 0), [false, true, false]);
+        assert_eq!(seconds([9_000; 3], 1_000, 6_000), [false; 3], "a stream, and acknowledgements");
+        assert_eq!(seconds([20_000; 3], 0, 20_000), [false; 3]);
+        assert_eq!(seconds([20_001, 20_001, 7], 0, 20_000), [false, true, false]);
+        assert_eq!(seconds([20_001, 7, 20_001], 0, 20_000), [false; 3], "not in a row");
+    }
+
+    #[test]
+    fn at_the_limit_all_are_out_and_over_it_whose_time_ends_first_is_not() {
+        let (mut expelled, now) = (Expelled::default(), Instant::now());
+        let peer = |seed| PeerId::from_bytes([seed; 32]);
+        for (seed, seconds) in [(3, 50), (7, 40), (50, 60)] {
+            expelled.add(1, peer(seed), Duration::from_secs(seconds), now, 3);
+        }
+        assert!([3, 7, 50].iter().all(|seed| expelled.has(1, peer(*seed), now)));
+        assert!(!expelled.has(2, peer(3), now), "another group");
+        expelled.add(1, peer(70), Duration::from_secs(70), now, 3);
+        assert_eq!([3, 7, 50, 70].map(|seed| expelled.has(1, peer(seed), now)), [true, false, true, true]);
+        assert!(!expelled.has(1, peer(3), now + Duration::from_secs(50)), "its time is over");
+    }
+}

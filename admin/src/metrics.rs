@@ -72,7 +72,7 @@ catalogue! {
     BYTES: Counter "stratus_multicast_bytes_total" ["group", "stream", "direction", "via"] "Payload bytes of a stream, by direction and way.";
     FRAGMENTS: Counter "stratus_multicast_fragments_total" ["group", "stream", "direction", "via"] "Fragments of a stream, by direction and way.";
     DUPLICATES: Counter "stratus_multicast_duplicates_total" ["group", "stream", "via"] "Fragments that came although they were held already.";
-    MESSAGES: Counter "stratus_multicast_messages_total" ["group", "stream", "result"] "Messages delivered, and gaps where messages expired.";
+    MESSAGES: Counter "stratus_multicast_messages_total" ["group", "stream", "result"] "Messages delivered whole.";
     DELAY: Histogram "stratus_multicast_delay_seconds" ["group", "stream"] "How much later than the quickest of the last minutes each message came.";
     WINDOW_FILL: Gauge "stratus_multicast_window_fill_ratio" ["group", "stream"] "Share of the runs in the window that are held.";
     PUSH_SLICES: Gauge "stratus_multicast_push_slices" ["group", "stream", "direction"] "Slices of the stream that are pushed to us, and by us to others.";

@@ -79,6 +79,8 @@ fn each_program_says_how_it_is_and_what_it_counted() {
     assert!(value(publisher, pushed).is_some_and(|bytes| bytes > 100_000.0), "{publisher}");
     let delivered = "stratus_multicast_messages_total{group=\"show\",stream=\"cam\",result=\"delivered\"} ";
     assert!(value(viewer, delivered).is_some_and(|messages| messages > 10.0), "{viewer}");
+    let fill = "stratus_multicast_window_fill_ratio{group=\"show\",stream=\"cam\"} ";
+    assert!(value(viewer, fill).is_some_and(|fill| fill > 0.5 && fill <= 1.0), "{viewer}");
     assert_eq!(value(viewer, "stratus_group_members_estimate{group=\"show\"} "), Some(2.0), "{viewer}");
     for at in &scene.listeners {
         assert_eq!(get(at, "/livez"), (200, "ok\n".to_owned()));

@@ -100,6 +100,8 @@ pub struct StreamInfo {
     pub children: usize,
     /// Runs that are missing now.
     pub holes: usize,
+    /// Runs in the window, held or missing.
+    pub window_runs: usize,
     /// Payload bytes in the window.
     pub window_bytes: usize,
 }
@@ -218,6 +220,7 @@ impl Swarm {
             slices_from_publisher: self.parents.first_hops(),
             children: self.children.total(),
             holes: self.holes.len(),
+            window_runs: self.window.len(),
             window_bytes: self.window.bytes(),
         }
     }

@@ -67,6 +67,10 @@ fn of_stream(samples: &mut Samples, [group, name]: [&str; 2], stream: Option<&St
     samples.count(metrics::DUPLICATES, &[group, name, "peer"], counters.duplicates.fragments);
     samples.count(metrics::MESSAGES, &[group, name, "delivered"], counters.messages_delivered);
     samples.count(metrics::FETCHES, &[group, name, "sent"], counters.pulls_sent);
+    if let Some(stream) = stream.filter(|stream| stream.window_runs > 0) {
+        let missing = stream.holes.min(stream.window_runs) as f64;
+        samples.set(metrics::WINDOW_FILL, &[group, name], 1.0 - missing / stream.window_runs as f64);
+    }
     samples.set(metrics::PUSH_SLICES, &[group, name, "rx"], pushed_to_us as f64);
     samples.set(metrics::PUSH_SLICES, &[group, name, "tx"], pushed_by_us as f64);
 }

@@ -13,6 +13,7 @@ mod histogram;
 mod identity;
 mod lookup;
 mod machine;
+mod plain;
 mod ring;
 mod rng;
 pub mod testing;

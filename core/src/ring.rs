@@ -22,6 +22,10 @@ impl RingKey {
         Self(key)
     }
 
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Where `peer` sits in this group. Cost: one BLAKE3 block. Source: spec OV-1.
     pub fn address(&self, peer: &PeerId) -> GroupAddress {
         GroupAddress(*blake3::keyed_hash(&self.0, peer.as_bytes()).as_bytes())

@@ -18,6 +18,11 @@ impl Rng {
         Self(ChaCha8Rng::from_seed(seed))
     }
 
+    /// The 32 bytes from which the stream began: [`Rng::from_entropy`] begins it again. For journals.
+    pub fn entropy(&self) -> [u8; 32] {
+        self.0.get_seed()
+    }
+
     /// A stream of its own for `label`, so that one user's draws never shift another's.
     pub fn fork(&mut self, label: &str) -> Self {
         let mut seed = [0; 32];

@@ -50,6 +50,18 @@ impl From<&Config> for Parameters {
     }
 }
 
+impl Parameters {
+    /// For a stream of so many payload bytes a second. One below [`Config::SLOW_RATE`], such as sound, has one slice
+    /// and maps three times rarer: its runs are few, and what is said about them should not weigh more than they do.
+    pub fn for_rate(config: &Config, rate: u64) -> Self {
+        let usual = Self { expected_rate: rate, ..Self::from(config) };
+        if !(1..Config::SLOW_RATE).contains(&rate) {
+            return usual;
+        }
+        Self { slices: 1, availability_update_period: config.availability_update_period * 3, ..usual }
+    }
+}
+
 /// Where a stream ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct End {
@@ -96,6 +108,11 @@ pub struct Announcement {
 }
 
 impl Announcement {
+    /// Every signature in it: the grant, if there is one, and the stream key's.
+    pub fn signatures(&self) -> impl Iterator<Item = Signature> {
+        self.grant.into_iter().chain([self.signature])
+    }
+
     /// The grant that `authorization` gives to `stream` under `name`.
     pub(crate) fn grant(
         group: &GroupId,

@@ -53,6 +53,9 @@ pub(crate) struct Room {
     pub(crate) reserved: usize,
     /// A source deals its places out evenly over the slices: nobody else could begin them.
     pub(crate) is_source: bool,
+    /// How many quarters of the places our maps offer: three, one where stronger members have
+    /// places, none where the upload is too small to serve quickly.
+    pub(crate) offered_quarters: usize,
 }
 
 /// The answer to a request for one slice.
@@ -261,8 +264,12 @@ impl Children {
 
     /// The slices with a place: for anyone, and for a child that is at home there.
     pub(crate) fn free(&self, room: &Room, flowing: BitSet) -> (BitSet, BitSet) {
-        // Three quarters are offered; the rest is for those who find no other place. A full uplink queues.
-        let room = &Room { total: room.total.saturating_sub(room.total / 4), ..*room };
+        // The rest is for those who find no other place. A full uplink queues.
+        let total = match room.offered_quarters {
+            0 => 0,
+            quarters => room.total - room.total / 4 * (4 - quarters),
+        };
+        let room = &Room { total, ..*room };
         let mut free = BitSet::EMPTY;
         let mut home_free = BitSet::EMPTY;
         for slice in flowing.iter() {
@@ -290,7 +297,16 @@ mod tests {
 
     fn room(total: usize) -> Room {
         let home = BitSet::single(0);
-        Room { at_home: 4, away: 2, total, per_child: 8, home, reserved: 0, is_source: false }
+        Room {
+            at_home: 4,
+            away: 2,
+            total,
+            per_child: 8,
+            home,
+            reserved: 0,
+            is_source: false,
+            offered_quarters: 3,
+        }
     }
 
     fn filled(slice: u32, children: &[(u64, bool)]) -> Children {

@@ -14,6 +14,9 @@ pub struct Config {
     /// system calls and adds delay. Default 23 ms; with a limited upload at most [`Config::LIMITED_RUN_HOLD`]
     /// counts. Both were measured (ARCHITECTURE.md).
     pub run_hold: Duration,
+    /// The same for streams below [`Config::SLOW_RATE`], whose fragments are small: a signature for each would be
+    /// as many bytes again. Default 50 ms: three frames of sound to a run.
+    pub slow_run_hold: Duration,
     /// Most fragments in a run, 1 to 32. Default 32: the hold ends it long before at common rates.
     pub run_length: usize,
     /// `multicastWindowDuration`: how long a fragment is worth having. Longer repairs more loss and adds
@@ -31,6 +34,10 @@ pub struct Config {
     /// `multicastPushNeighborLimit`: most children in one slice; half of it away from home when the upload is
     /// limited. More shortens trees and loads uplinks. Default 4, as Adobe's server documents.
     pub push_neighbor_limit: usize,
+    /// Most children in one slice of a member that states an upload with room for more than
+    /// `push_neighbor_limit` in every slice: so strong members carry more, and trees are shorter. Not above
+    /// `push_neighbor_limit`: everybody is held to that. Default 16.
+    pub strong_push_neighbor_limit: usize,
     /// Slices that runs are dealt into, 1 to 64; a publisher's choice that travels with its stream.
     /// Default 8, as RTMFP; 1 suffices below about 32 runs a second.
     pub slices: u32,
@@ -113,6 +120,7 @@ impl Default for Config {
         Self {
             fragment_size: 1_128,
             run_hold: Duration::from_millis(23),
+            slow_run_hold: Duration::from_millis(50),
             run_length: 32,
             window_duration: Duration::from_secs(8),
             relay_margin_duration: Duration::from_secs(2),
@@ -120,6 +128,7 @@ impl Default for Config {
             availability_update_period: Duration::from_millis(100),
             availability_send_to_all: false,
             push_neighbor_limit: 4,
+            strong_push_neighbor_limit: 16,
             slices: 8,
             key_retention: Duration::from_secs(15),
             upload: None,
@@ -145,12 +154,47 @@ impl Default for Config {
     }
 }
 
+stratus_core::wire_settings!(Config {
+    fragment_size,
+    run_hold,
+    slow_run_hold,
+    run_length,
+    window_duration,
+    relay_margin_duration,
+    fetch_period,
+    availability_update_period,
+    availability_send_to_all,
+    push_neighbor_limit,
+    strong_push_neighbor_limit,
+    slices,
+    key_retention,
+    upload,
+    download_only,
+    publisher_timeout,
+    announcement_lifetime,
+    subscriber_links,
+    max_streams,
+    max_runs,
+    max_window_bytes,
+    max_message,
+    max_waiting,
+    max_requests,
+    max_neighbors,
+    max_starts_per_second,
+});
+
 impl Config {
     /// The longest hold of a publisher whose upload is limited: long runs queue in scarce uplinks.
     pub const LIMITED_RUN_HOLD: Duration = Duration::from_millis(8);
 
-    /// How long a fragment is held, given the upload.
-    pub(crate) fn hold(&self) -> Duration {
+    /// Payload bytes a second below which a stream is slow: 128 kbit/s, as sound is.
+    pub const SLOW_RATE: u64 = 16_000;
+
+    /// How long a fragment is held, given the upload and the stream's payload rate, 0 while unknown.
+    pub(crate) fn hold(&self, rate: u64) -> Duration {
+        if (1..Self::SLOW_RATE).contains(&rate) {
+            return self.slow_run_hold.max(self.run_hold);
+        }
         if self.upload.is_some() { self.run_hold.min(Self::LIMITED_RUN_HOLD) } else { self.run_hold }
     }
 
@@ -162,6 +206,12 @@ impl Config {
             check((1..=32).contains(&self.run_length), "run_length", "1 to 32"),
             range::slices(self.slices),
             check(self.run_hold <= Duration::from_millis(100), "run_hold", "at most 100ms"),
+            check(self.slow_run_hold <= Duration::from_millis(100), "slow_run_hold", "at most 100ms"),
+            check(
+                (1..=64).contains(&self.strong_push_neighbor_limit),
+                "strong_push_neighbor_limit",
+                "1 to 64",
+            ),
             range::window(self.window_duration),
             range::relay_margin(self.relay_margin_duration),
             range::fetch(self.fetch_period),

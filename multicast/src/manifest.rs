@@ -114,6 +114,11 @@ impl Manifest {
         self.first_index.saturating_add(self.pieces.len() as u64)
     }
 
+    /// Fragments that travel in datagrams of their own.
+    pub(crate) fn separate_count(&self) -> usize {
+        self.pieces.iter().filter(|piece| matches!(piece, PieceEntry::Hashed { .. })).count()
+    }
+
     /// Bytes of payload that ride inside.
     pub fn inline_len(&self) -> usize {
         let len = |piece: &PieceEntry| match piece {

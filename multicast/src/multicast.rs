@@ -283,6 +283,18 @@ impl Multicast {
         }
     }
 
+    /// Deals the upload budget out over the streams that we take part in, by what they weigh (spec MC-25).
+    fn share_upload(&mut self) {
+        let Some(upload) = self.config.upload else { return };
+        let weights: u64 = self.streams.values().map(Swarm::upload_weight).sum();
+        for swarm in self.streams.values_mut() {
+            let weight = swarm.upload_weight();
+            let share = (weight < weights)
+                .then(|| (u128::from(upload) * u128::from(weight) / u128::from(weights)) as u64);
+            swarm.set_upload_share(share);
+        }
+    }
+
     fn publish(
         &mut self,
         cx: &mut Cx<'_>,
@@ -427,6 +439,7 @@ impl Machine for Multicast {
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        self.share_upload();
         self.for_each(cx, out, |swarm, turn| swarm.wake(turn));
         self.look_after_lives(cx, out);
         self.leave_silent_streams(cx, out);

@@ -53,6 +53,16 @@ pub struct Overrides {
     pub publisher_timeout: Option<Duration>,
 }
 
+stratus_core::wire_settings!(Overrides {
+    window_duration,
+    relay_margin_duration,
+    availability_update_period,
+    availability_send_to_all,
+    fetch_period,
+    push_neighbor_limit,
+    publisher_timeout,
+});
+
 impl Properties {
     /// What holds: the member's wish, else the publisher's, else the member's settings.
     ///

@@ -131,6 +131,8 @@ pub(crate) struct Swarm {
     allowance: pull::Allowance,
     player: Option<Player>,
     rate: Rate,
+    /// What of the upload budget is for this stream, where there are several.
+    upload_share: Option<u64>,
     home: BitSet,
     next_map_at: Time,
     next_quicker_at: Time,
@@ -181,6 +183,7 @@ impl Swarm {
             allowance: pull::Allowance::default(),
             player: None,
             rate: Rate::new(announcement.parameters.expected_rate),
+            upload_share: None,
             home: home_slices(setup.home, slices),
             next_map_at: Time::ZERO,
             next_quicker_at: Time::ZERO,
@@ -344,7 +347,7 @@ impl Swarm {
             return self.next_sign();
         }
         let hold = match &self.role {
-            Role::Publisher(cutter) => cutter.due_at(config.hold()),
+            Role::Publisher(cutter) => cutter.due_at(config.hold(self.rate.payload())),
             _ => None,
         };
         let map = (self.next_map_at > Time::ZERO).then_some(self.next_map_at);
@@ -485,7 +488,9 @@ impl Swarm {
         let mut map = Availability::of(window.base(), window.end(), window.incomplete());
         let now = turn.cx.now;
         let flowing = self.flowing(now);
-        (map.free, map.home_free) = self.children.free(&self.room(turn.config), flowing);
+        let room = self.room(turn.config);
+        (map.free, map.home_free) = self.children.free(&room, flowing);
+        map.is_strong = !room.is_source && room.at_home > self.properties.push_neighbor_limit;
         map.inner = self.children.inner();
         map.is_complete = self.is_complete();
         if !self.is_publisher() {
@@ -498,7 +503,11 @@ impl Swarm {
         let state = self.parents.get(slice);
         let hops = state.hops;
         match state.flowed.filter(|(run, _)| *run <= map.end()) {
-            Some((run, at)) => SliceStamp { slice, run, age: now.since(at), hops },
+            Some((run, at)) => {
+                // As it travels, so that a message and its encoded form are the same.
+                let age = Duration::from_millis(now.since(at).as_millis() as u64).min(SliceStamp::NEVER);
+                SliceStamp { slice, run, age, hops }
+            }
             None => SliceStamp { slice, run: map.base(), age: SliceStamp::NEVER, hops },
         }
     }
@@ -506,6 +515,27 @@ impl Swarm {
     /// Whether this member only receives the stream (spec MC-16). Its own it sends whatever its role.
     pub(super) fn gives_nothing(&self, config: &Config) -> bool {
         config.download_only && !self.is_publisher()
+    }
+
+    /// The upload budget of this stream in wire bytes a second, if there is one.
+    pub(super) fn upload(&self, config: &Config) -> Option<u64> {
+        config.upload.map(|upload| self.upload_share.unwrap_or(upload))
+    }
+
+    /// How much of the upload budget this stream should have: what it weighs on the wire, twice if it is ours,
+    /// since nobody else can begin it. Nothing while we take no part.
+    pub(crate) fn upload_weight(&self) -> u64 {
+        match self.role {
+            Role::Idle => 0,
+            _ if self.has_drained => 0,
+            Role::Subscriber => self.rate.wire().max(1),
+            Role::Publisher(_) => self.rate.wire().max(1) * 2,
+        }
+    }
+
+    /// `None`: all of it.
+    pub(crate) fn set_upload_share(&mut self, share: Option<u64>) {
+        self.upload_share = share;
     }
 
     /// The slices in which we are at home: none where we serve nobody.
@@ -670,6 +700,7 @@ impl Swarm {
 
     /// Sizes of what strangers could grow, with their limits.
     pub(crate) fn sizes(&self, config: &Config) -> Vec<(&'static str, usize, usize)> {
+        let most_children = self.properties.push_neighbor_limit.max(config.strong_push_neighbor_limit);
         let waiting = self.neighbors.values().map(|n| n.waiting.len()).max().unwrap_or(0);
         let outstanding = self.neighbors.values().map(|n| n.outstanding).max().unwrap_or(0);
         vec![
@@ -680,7 +711,7 @@ impl Swarm {
             ("waiting", waiting, config.max_waiting),
             ("outstanding", outstanding, config.max_requests),
             ("pending", self.pending.len(), pull::MAX_PENDING),
-            ("children", self.children.total(), self.slices() as usize * config.push_neighbor_limit),
+            ("children", self.children.total(), self.slices() as usize * most_children),
         ]
     }
 }

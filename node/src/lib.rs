@@ -4,6 +4,7 @@
 //! what one learns to the other: round trips, records, which links are needed, who misbehaved. It refuses to know
 //! anything that one layer alone could know.
 
+pub mod journal;
 mod message;
 mod node;
 #[cfg(test)]

@@ -150,6 +150,45 @@ impl Default for Config {
     }
 }
 
+stratus_core::wire_settings!(Rate { burst, per_second });
+
+// A journal is replayed with the standard sort: a policy is code.
+stratus_core::wire_settings!(Config {
+    heard,
+    remembered,
+    remember_for,
+    age_limit,
+    renew_period,
+    gossip_interval,
+    hurried_interval,
+    sort_delay,
+    records_per_message,
+    ring_width,
+    random_offered,
+    random_period,
+    leave_after,
+    leave_period,
+    added_for,
+    probe_period,
+    probe_timeout,
+    alarm_within,
+    alarm_for,
+    dead_for,
+    slow_dial,
+    dial_timeout,
+    introduction_timeout,
+    dials,
+    links,
+    incoming_links,
+    pins,
+    hints,
+    troubles,
+    ban_for,
+    records,
+    requests,
+    introductions,
+} but { policy: best::standard });
+
 impl Config {
     /// The same for a link that is paid for by the byte: exchanges, probes and chance neighbors three times
     /// rarer. Deaths and newcomers are noticed so much later; records live as long as others expect.

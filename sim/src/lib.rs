@@ -26,7 +26,9 @@
 //! It refuses to look at a clock, to use threads, and to keep a table of pairs.
 
 mod anatomy;
+mod cast;
 mod histogram;
+mod journal;
 mod latency;
 mod member;
 mod parse;
@@ -47,9 +49,9 @@ mod world;
 pub use latency::{Globe, Latency};
 pub use parse::{Multiple, duration_text, parse_duration, parse_rate};
 pub use queue::Queue;
-pub use report::{Report, Results, SCHEMA, Timing};
+pub use report::{PartResults, Report, Results, SCHEMA, Timing};
 pub use run::{Options, Outcome, run};
-pub use scenario::{Kill, LatencyLaw, Scenario, Shape, WIRE_PER_PAYLOAD};
+pub use scenario::{AUDIO_WIRE_PER_PAYLOAD, Kill, LatencyLaw, Scenario, Shape, Share, WIRE_PER_PAYLOAD};
 pub use size::{ACK_BYTES, HANDSHAKE_BYTES, MOST_LIVE_BYTES, Size};
 pub use trace::{Kind, Trace};
 pub use uplink::{Class, Uplink};

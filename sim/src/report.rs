@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::scenario::Scenario;
@@ -21,13 +23,13 @@ pub struct Report {
 /// the subscribers that were not killed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Results {
-    /// Members that ever joined.
+    /// Members that ever joined, newcomers in place of others counted.
     pub members: u32,
-    /// Subscribers alive in the end.
+    /// Members alive in the end that played something.
     pub survivors: u32,
     /// Mean links of a living member when the stream ended.
     pub neighbors_mean: f64,
-    /// Messages published.
+    /// Messages published, over all streams.
     pub messages: u64,
     /// Share of survivors that played every message from their first one on.
     pub complete_share: f64,
@@ -37,6 +39,9 @@ pub struct Results {
     pub ended_share: f64,
     /// Messages played by survivors, of those published.
     pub delivered_ratio: f64,
+    /// Messages played, of those that were due to anyone while it was there: from its first message on, or three
+    /// seconds after it joined, to the end, or to one second before it went.
+    pub continuity: f64,
     /// Payload bytes received by survivors, of those they needed.
     pub copies: f64,
     /// Bytes of membership, announcements, maps and requests sent, for a byte of payload sent.
@@ -45,16 +50,24 @@ pub struct Results {
     pub auth_ratio: f64,
     /// From writing a message to playing it: half are quicker.
     pub p50_ms: f64,
+    /// 95 in 100 are quicker.
+    pub p95_ms: f64,
     /// 99 in 100 are quicker.
     pub p99_ms: f64,
     /// The slowest.
     pub max_ms: f64,
     /// Bytes on the wire, headers, handshakes and acknowledgements included, for a byte of payload played.
     pub wire_per_payload: f64,
-    /// Payload bytes the publisher sent, for a byte published.
+    /// Payload and manifests received, for a byte of payload played.
+    pub media_ratio: f64,
+    /// Payload bytes the publishers sent, for a byte published.
     pub publisher_copies: f64,
-    /// Payload bytes sent by others than the publisher, of all.
+    /// Payload bytes sent by others than the publishers, of all.
     pub peer_share: f64,
+    /// Bytes of payload and manifests that members which play nothing sent or received.
+    pub idle_media_bytes: u64,
+    /// What came of each part: publishers, strong, usual, weak, those that only receive, those that play nothing.
+    pub parts: BTreeMap<&'static str, PartResults>,
     /// Fragments received by push, of all.
     pub pushed_share: f64,
     /// Fragments received because they were pulled.
@@ -86,6 +99,19 @@ pub struct Results {
     pub trace_hash: String,
 }
 
+/// What came of the members of one part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct PartResults {
+    /// How many there were.
+    pub members: u32,
+    /// Payload bytes that one of them sent, for a byte of all that was published: copies carried.
+    pub carried: f64,
+    /// 99 in 100 of their messages were played this soon.
+    pub p99_ms: f64,
+    /// Messages played, of those that were due.
+    pub continuity: f64,
+}
+
 /// How long a run took here; no part of what is reproducible.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Timing {
@@ -98,7 +124,7 @@ pub struct Timing {
 }
 
 /// The report's form.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// `part` of `whole`, to six places; 0 of nothing.
 pub(crate) fn ratio(part: f64, whole: f64) -> f64 {

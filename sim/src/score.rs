@@ -1,10 +1,14 @@
+use std::collections::BTreeMap;
+
 use stratus_core::Time;
-use stratus_multicast::{Event as Heard, StreamMessage};
-use stratus_node::{Event, Message, Node};
+use stratus_multicast::{Event as Heard, StreamId, StreamMessage};
+use stratus_node::{Event, Input, Message, Node, Output};
 use stratus_overlay as overlay;
 
 use crate::anatomy::Anatomy;
+use crate::cast::{Cast, Part};
 use crate::histogram::Histogram;
+use crate::journal::Journal;
 use crate::member::Purpose;
 use crate::source::Source;
 use crate::world::{Content, Packet, Watch};
@@ -12,32 +16,37 @@ use crate::world::{Content, Packet, Watch};
 /// Looks on, keeps the score, and holds what players get against what was published.
 #[derive(Debug)]
 pub(crate) struct Score {
-    pub(crate) source: Source,
-    /// By member.
-    pub(crate) players: Vec<Player>,
+    pub(crate) cast: Cast,
+    pub(crate) sources: Vec<Source>,
+    /// Each stream's place in the list of sources.
+    numbers: BTreeMap<StreamId, usize>,
+    /// By member, then by stream.
+    players: Vec<Player>,
     /// Bytes sent since the stream began, by member.
     pub(crate) sent: Vec<Purpose>,
-    pub(crate) delays: Histogram,
+    /// Bytes received since then, by member.
+    pub(crate) received: Vec<Purpose>,
+    /// Of all, then of each part.
+    pub(crate) delays: [Histogram; 1 + Part::ALL.len()],
     /// Delays count from here on.
     warm_at: Time,
     pub(crate) anatomy: Option<Anatomy>,
+    pub(crate) journal: Option<Journal>,
     pub(crate) faults: Faults,
     pub(crate) is_streaming: bool,
 }
 
-/// What one member played.
+/// What one member played of one stream.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Player {
     /// Number of the first message.
     pub(crate) first: Option<u32>,
     /// Number of the last.
-    last: Option<u32>,
+    pub(crate) last: Option<u32>,
     /// Messages delivered.
     pub(crate) messages: u64,
     /// Bytes in them.
     pub(crate) bytes: u64,
-    /// Payload bytes that came in, by whatever path and however often.
-    pub(crate) received_bytes: u64,
     /// Fragments it was told to have missed.
     pub(crate) given_up: u64,
     /// Whether it heard the end.
@@ -76,24 +85,61 @@ impl Faults {
 
 impl Score {
     /// Nothing happened yet.
-    pub(crate) fn new(source: Source, members: u32, warm_at: Time, anatomy: Option<Anatomy>) -> Self {
+    pub(crate) fn new(
+        cast: Cast,
+        sources: Vec<Source>,
+        streams: &[StreamId],
+        warm_at: Time,
+        anatomy: Option<Anatomy>,
+    ) -> Self {
         Self {
-            source,
-            players: vec![Player::default(); members as usize],
-            sent: vec![Purpose::default(); members as usize],
-            delays: Histogram::new(),
+            cast,
+            sources,
+            numbers: streams.iter().copied().zip(0..).collect(),
+            players: Vec::new(),
+            sent: Vec::new(),
+            received: Vec::new(),
+            delays: std::array::from_fn(|_| Histogram::new()),
             warm_at,
             anatomy,
+            journal: None,
             faults: Faults::default(),
             is_streaming: false,
         }
     }
 
+    /// One more member.
+    pub(crate) fn add(&mut self, part: Part, joined_at: Time) {
+        self.cast.add(part, joined_at);
+        self.sent.push(Purpose::default());
+        self.received.push(Purpose::default());
+        self.players.resize(self.cast.roles.len() * self.sources.len(), Player::default());
+    }
+
+    /// What `member` played of `stream`.
+    pub(crate) fn player(&self, member: u32, stream: usize) -> &Player {
+        &self.players[member as usize * self.sources.len() + stream]
+    }
+
+    /// The stream that is to be written next, and when.
+    pub(crate) fn next_write(&self) -> Option<(Time, usize)> {
+        let next = |(number, source): (usize, &Source)| source.next_at().map(|at| (at, number));
+        self.sources.iter().enumerate().filter_map(next).min()
+    }
+
     fn heard(&mut self, now: Time, member: u32, event: Heard) -> (u64, u64) {
         match event {
-            Heard::Message { message, .. } => return self.played(now, member, &message),
-            Heard::Gap { count, .. } => self.players[member as usize].given_up += count,
-            Heard::PlayEnd { .. } => self.players[member as usize].has_ended = true,
+            Heard::Message { stream, message } => return self.played(now, member, &stream, &message),
+            Heard::Gap { stream, count, .. } => {
+                if let Some(player) = self.player_mut(member, &stream) {
+                    player.given_up += count;
+                }
+            }
+            Heard::PlayEnd { stream } => {
+                if let Some(player) = self.player_mut(member, &stream) {
+                    player.has_ended = true;
+                }
+            }
             Heard::Misbehaved { what, .. } => {
                 self.faults.add(now, member, || format!("an honest neighbor was accused: {what}"));
             }
@@ -105,19 +151,26 @@ impl Score {
         (1, 0)
     }
 
+    fn player_mut(&mut self, member: u32, stream: &StreamId) -> Option<&mut Player> {
+        let number = *self.numbers.get(stream)?;
+        self.players.get_mut(member as usize * self.sources.len() + number)
+    }
+
     /// No message twice, none out of order, none in part, none that was not published.
-    fn played(&mut self, now: Time, member: u32, message: &StreamMessage) -> (u64, u64) {
+    fn played(&mut self, now: Time, member: u32, stream: &StreamId, message: &StreamMessage) -> (u64, u64) {
         let seen = (message.index, message.len() as u64);
-        let Some(number) = self.source.number_at(message.index) else {
+        let found = self.numbers.get(stream).copied();
+        let number = found.and_then(|stream| self.sources[stream].number_at(message.index));
+        let (Some(stream), Some(number)) = (found, number) else {
             self.faults
                 .add(now, member, || format!("a message nobody published, at index {}", message.index));
             return seen;
         };
-        let written = &self.source.published()[number as usize];
+        let written = &self.sources[stream].published()[number as usize];
         if written.pieces != message.pieces {
             self.faults.add(now, member, || format!("message {number} is not as it was published"));
         }
-        let player = &mut self.players[member as usize];
+        let player = &mut self.players[member as usize * self.sources.len() + stream];
         if player.last.is_some_and(|last| number <= last) {
             self.faults.add(now, member, || format!("message {number} came twice or out of order"));
             return seen;
@@ -127,7 +180,9 @@ impl Score {
         player.messages += 1;
         player.bytes += written.len();
         if written.at >= self.warm_at {
-            self.delays.add(now.since(written.at));
+            let delay = now.since(written.at);
+            self.delays[0].add(delay);
+            self.delays[1 + self.cast.part(member) as usize].add(delay);
             if let Some(anatomy) = &mut self.anatomy {
                 anatomy.played(now, member, written);
             }
@@ -146,11 +201,22 @@ impl Watch<Node> for Score {
     }
 
     fn arrived(&mut self, now: Time, packet: &Packet<Message>) {
-        let Content::Message(message) = &packet.content else { return };
-        self.players[packet.head.to as usize].received_bytes +=
-            Purpose::of(message, packet.head.length).payload;
+        let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
+        self.received[packet.head.to as usize] += Purpose::of(message, packet.head.length);
         if let Some(anatomy) = &mut self.anatomy {
             anatomy.arrived(now, packet, message);
+        }
+    }
+
+    fn turn_begins(&mut self, now: Time, member: u32, input: Option<&Input>) {
+        if let Some(journal) = &mut self.journal {
+            journal.begin(now, member, input);
+        }
+    }
+
+    fn turn_ends(&mut self, member: u32, node: &Node, outputs: &[Output]) {
+        if let Some(journal) = &mut self.journal {
+            journal.end(member, node, outputs);
         }
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Published {
 
 /// Access units a second.
 const FRAMES_PER_SECOND: u64 = 25;
+/// Frames of sound a second: 20 ms each, as Opus makes them.
+const SOUNDS_PER_SECOND: u64 = 50;
 /// A key every two seconds, as encoders do for live.
 const FRAMES_PER_KEY: u64 = 50;
 
@@ -44,12 +46,15 @@ impl Published {
 }
 
 impl Source {
-    /// The stream of `scenario`, from `start` on.
-    pub(crate) fn new(scenario: &Scenario, start: Time) -> Self {
+    /// Stream number `number` of `scenario`, from `start` on. Streams do not beat in step.
+    pub(crate) fn new(scenario: &Scenario, start: Time, number: u64) -> Self {
+        let start = start + Duration::from_micros(number * 7_919 % 20_000);
+        let label = if number == 0 { String::from("source") } else { format!("source {number}") };
         let rate_bytes = scenario.rate_bits / 8;
         let per_second = match scenario.shape {
             Shape::Constant => rate_bytes as f64 / scenario.size as f64,
             Shape::Frames => FRAMES_PER_SECOND as f64,
+            Shape::Audio => SOUNDS_PER_SECOND as f64,
         };
         Self {
             start,
@@ -57,7 +62,7 @@ impl Source {
             size: scenario.size,
             shape: scenario.shape,
             count: (scenario.secs.as_secs_f64() * per_second) as u64,
-            chance: Rng::from_seed(scenario.seed).fork("source"),
+            chance: Rng::from_seed(scenario.seed).fork(&label),
             published: Vec::new(),
             numbers: Vec::new(),
         }
@@ -73,6 +78,7 @@ impl Source {
         match self.shape {
             Shape::Constant => number * self.size as u64 * 1_000_000 / self.rate_bytes,
             Shape::Frames => number * 1_000_000 / FRAMES_PER_SECOND,
+            Shape::Audio => number * 1_000_000 / SOUNDS_PER_SECOND,
         }
     }
 
@@ -82,12 +88,14 @@ impl Source {
         let (length, kind) = match self.shape {
             Shape::Constant => (self.size as u64, Kind::Data),
             Shape::Frames => (self.rate_bytes / FRAMES_PER_SECOND, Kind::Video),
+            Shape::Audio => (self.rate_bytes / SOUNDS_PER_SECOND, Kind::Audio),
         };
         let is_key = match self.shape {
             Shape::Constant => {
                 number == 0 || self.micros_of(number) / 1_000_000 != self.micros_of(number - 1) / 1_000_000
             }
             Shape::Frames => number.is_multiple_of(FRAMES_PER_KEY),
+            Shape::Audio => true,
         };
         let mut block = vec![0; length.max(1) as usize];
         self.chance.fill(&mut block);
@@ -125,7 +133,7 @@ mod tests {
 
     fn written(shape: Shape) -> (Source, Vec<Vec<Piece>>) {
         let scenario = Scenario { shape, secs: Duration::from_secs(4), ..Scenario::default() };
-        let mut source = Source::new(&scenario, Time::from_millis(700));
+        let mut source = Source::new(&scenario, Time::from_millis(700), 0);
         let mut messages = Vec::new();
         while let Some(at) = source.next_at() {
             messages.push(source.write(at));

@@ -41,3 +41,32 @@ fn wrong_use_ends_with_2_and_says_what() {
         assert!(text.contains(what) && output.stdout.is_empty(), "{text}");
     }
 }
+
+#[test]
+fn a_recorded_member_does_the_same_again_and_a_changed_journal_diverges() {
+    let folder = tempfile::tempdir().unwrap();
+    for member in ["0", "3"] {
+        let file = folder.path().join(member);
+        let path = file.to_str().unwrap();
+        let output = stratus_sim(&[&SMALL[..], &["--journal", path, "--journal-of", member]].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let output = stratus_sim(&["replay", path]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(value["steps"].as_u64().unwrap() > 300, "{text}");
+        assert!(value["first_divergence"].is_null() && value["rest_bytes"] == 0, "{text}");
+        // The hash of the last step's outputs stands behind its length and its time.
+        let mut journal = std::fs::read(&file).unwrap();
+        let header = u32::from_be_bytes(journal[9..13].try_into().unwrap()) as usize;
+        journal[13 + header + 4 + 1] ^= 1;
+        std::fs::write(&file, journal).unwrap();
+        let output = stratus_sim(&["replay", path]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(5));
+        assert!(text.starts_with("step 0 at 0.000000 does something else: "), "{text}");
+    }
+    let output = stratus_sim(&["replay", "Cargo.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("not a journal of this version"));
+}

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use stratus_core::{Delivery, Digest, PeerId, Priority, Time};
 
 use super::{Role, Swarm, Turn};
+use crate::neighbor::Neighbor;
 use crate::player::Played;
 use crate::window::Run;
 use crate::{Event, Manifest, Message, PieceEntry};
@@ -157,7 +158,8 @@ impl Swarm {
         manifest_is_repair: bool,
     ) -> Vec<(u32, Bytes)> {
         let mut arrived = Vec::new();
-        let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
+        let has_waiting = |(_, neighbor): &(&PeerId, &Neighbor)| !neighbor.waiting.is_empty();
+        let peers: Vec<PeerId> = self.neighbors.iter().filter(has_waiting).map(|(peer, _)| *peer).collect();
         for peer in peers {
             let Some(neighbor) = self.neighbors.get_mut(&peer) else { continue };
             for (position, payload, is_repair) in neighbor.take_waiting(manifest.run) {

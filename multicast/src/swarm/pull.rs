@@ -385,7 +385,7 @@ impl Swarm {
     /// Whether what push leaves of the upload can carry `bytes` more at once. A repair that queues for long
     /// is asked elsewhere meanwhile and comes twice, so a busy member says no at once.
     fn afford_repair(&mut self, turn: &Turn<'_, '_>, bytes: u64) -> bool {
-        let Some(upload) = turn.config.upload else { return true };
+        let Some(upload) = self.upload(turn.config) else { return true };
         let promised = self.children.total() as u64 * self.rate.wire() / u64::from(self.slices());
         let spare = upload.saturating_sub(promised).max(upload / 20);
         self.allowance.take(turn.cx.now, spare, bytes)

@@ -47,18 +47,42 @@ struct Prospect {
     is_full: bool,
     /// We already get this many slices from it, over our share.
     crowding: u32,
+    /// It did not say that it has room for many: those that did are to carry more (spec MC-8).
+    is_ordinary: bool,
     /// When it has runs, µs after their stamp, by our clock; unknown counts as slow.
     lag: i64,
     rtt: Duration,
     tie: u64,
 }
 
+/// What a neighbor must be to take the place of a parent that does its work.
+#[derive(Clone, Copy, Debug)]
+struct Goal {
+    /// It has runs sooner than this.
+    lag: i64,
+    /// Or is strong and has them sooner than this.
+    strong_lag: i64,
+}
+
+impl Goal {
+    fn is_met_by(self, prospect: &Prospect) -> bool {
+        let lag = if prospect.is_ordinary { self.lag } else { self.strong_lag };
+        prospect.lag < lag && !prospect.is_full
+    }
+}
+
 impl Swarm {
     /// What we can give in push.
     pub(super) fn room(&self, config: &crate::Config) -> Room {
         let slices = self.slices();
+        let upload = self.upload(config);
+        let total = Room::slots(upload, self.rate.wire(), slices);
         let limit = self.properties.push_neighbor_limit;
-        let total = Room::slots(config.upload, self.rate.wire(), slices);
+        // Who has room for more in every slice takes more, or strong members would idle while weak ones carry.
+        let by_upload = if upload.is_some() { total / slices as usize } else { 0 };
+        let is_usual = limit == config.push_neighbor_limit;
+        let strong_limit = if is_usual { config.strong_push_neighbor_limit } else { limit };
+        let limit = limit.max(by_upload.min(strong_limit));
         if self.is_publisher() {
             // One copy of every slice goes out whatever the budget, or nobody has it.
             let total = total.max(slices as usize);
@@ -72,17 +96,47 @@ impl Swarm {
                 home: BitSet::EMPTY,
                 reserved: 0,
                 is_source: true,
+                offered_quarters: 3,
             };
         }
         if self.gives_nothing(config) {
             // Every request is refused.
             let home = BitSet::EMPTY;
-            return Room { at_home: 0, away: 0, total: 0, per_child: 0, home, reserved: 0, is_source: false };
+            return Room {
+                at_home: 0,
+                away: 0,
+                total: 0,
+                per_child: 0,
+                home,
+                reserved: 0,
+                is_source: false,
+                offered_quarters: 0,
+            };
         }
         let away = if config.upload.is_some() { limit.div_ceil(2) } else { limit };
         let homes = limit * self.home.len() as usize;
         let reserved = if config.upload.is_some() { homes.min(total * 6 / 10) } else { 0 };
-        Room { at_home: limit, away, total, per_child: slices, home: self.home, reserved, is_source: false }
+        let is_strong = limit > self.properties.push_neighbor_limit;
+        let offered_quarters = match () {
+            // Who cannot send half a copy takes long for a single run, and all below it would wait.
+            () if total < slices as usize / 2 => 0,
+            () if !is_strong && self.knows_strong() => 1,
+            () => 3,
+        };
+        let (at_home, per_child, home) = (limit, slices, self.home);
+        Room { at_home, away, total, per_child, home, reserved, is_source: false, offered_quarters }
+    }
+
+    /// Whether a parent neither publishes nor said that it is strong: work should move from it to those that are.
+    fn is_ordinary(&self, parent: &PeerId) -> bool {
+        let map = self.neighbors.get(parent).and_then(|neighbor| neighbor.map.as_ref());
+        *parent != self.announcement.publisher && !map.is_some_and(|(_, map)| map.is_strong)
+    }
+
+    /// Whether a neighbor can carry more than most and has places.
+    fn knows_strong(&self) -> bool {
+        let maps = self.neighbors.values().filter_map(|neighbor| neighbor.map.as_ref());
+        maps.into_iter().any(|(_, map)| map.is_strong && !map.free.is_empty())
     }
 
     /// A neighbor asks us to push slices to it.
@@ -410,14 +464,13 @@ impl Swarm {
         first
     }
 
-    /// The neighbor that should push `slice` to us, or none that could. With `quicker_than`, only one that
-    /// has runs sooner than that lag, and has a place.
+    /// The neighbor that should push `slice` to us, or none that could. With a goal, only one that meets it.
     fn best_prospect(
         &self,
         turn: &mut Turn<'_, '_>,
         slice: u32,
         load: &BTreeMap<PeerId, u32>,
-        quicker_than: Option<i64>,
+        goal: Option<Goal>,
     ) -> Option<PeerId> {
         let share = self.slices().div_ceil(self.neighbors.len().max(1) as u32).max(2);
         let mut best: Option<(Prospect, PeerId)> = None;
@@ -427,7 +480,7 @@ impl Swarm {
             }
             let crowding = load.get(peer).map_or(0, |count| (count + 1).saturating_sub(share));
             let Some(prospect) = self.judge_prospect(turn, slice, peer, neighbor, crowding) else { continue };
-            let is_quick = quicker_than.is_none_or(|lag| prospect.lag < lag && !prospect.is_full);
+            let is_quick = goal.is_none_or(|goal| goal.is_met_by(&prospect));
             if is_quick && best.is_none_or(|(least, _)| prospect < least) {
                 best = Some((prospect, *peer));
             }
@@ -450,7 +503,8 @@ impl Swarm {
             // The publisher always flows; of others nothing is known before their first map.
             None if is_publisher => {
                 let tie = turn.cx.rng.next_u64();
-                return Some(Prospect { is_full: false, crowding, lag: i64::MAX, rtt: neighbor.rtt, tie });
+                let (is_full, is_ordinary, lag, rtt) = (false, false, i64::MAX, neighbor.rtt);
+                return Some(Prospect { is_full, crowding, is_ordinary, lag, rtt, tie });
             }
             None => return None,
         };
@@ -470,7 +524,9 @@ impl Swarm {
         };
         let free = if self.home(turn.config).contains(slice) { map.home_free } else { map.free };
         let is_full = !free.contains(slice);
-        Some(Prospect { is_full, crowding, lag, rtt: neighbor.rtt, tie: turn.cx.rng.next_u64() })
+        let is_ordinary = !is_publisher && !map.is_strong;
+        let tie = turn.cx.rng.next_u64();
+        Some(Prospect { is_full, crowding, is_ordinary, lag, rtt: neighbor.rtt, tie })
     }
 
     /// When a neighbor had `run`, seen from here: its map took as long to come as its push would.
@@ -533,7 +589,9 @@ impl Swarm {
         let Some(slice) = wanted else { return };
         let state = self.parents.get(slice);
         let (Some(lag), Some(parent)) = (state.lag, state.parent) else { return };
-        let goal = lag - QUICKER_BY.as_micros() as i64;
+        let margin = QUICKER_BY.as_micros() as i64;
+        let strong_lag = if self.is_ordinary(&parent.peer) { lag + margin } else { lag - margin };
+        let goal = Goal { lag: lag - margin, strong_lag };
         let no_load = BTreeMap::new();
         let Some(peer) = self.best_prospect(turn, slice, &no_load, Some(goal)) else { return };
         if peer == parent.peer {

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use crate::Manifest;
+use stratus_core::Wire;
+
+use crate::{Config, Manifest};
 
 /// Before anything is measured: the run interval of a 2 Mbit/s stream.
 const DEFAULT_RUN_INTERVAL: Duration = Duration::from_millis(15);
@@ -10,16 +12,34 @@ const SAMPLE: Duration = Duration::from_millis(400);
 /// How fast a stream goes, measured by the publisher's own stamps.
 #[derive(Clone, Debug)]
 pub(super) struct Rate {
-    anchor: Option<(u64, Duration, u64)>,
+    anchor: Option<Anchor>,
     run_interval: Option<Duration>,
     /// Payload bytes a second.
-    bytes: u64,
-    bytes_seen: u64,
+    payload: u64,
+    /// Wire bytes a second of one copy.
+    wire: u64,
+    payload_seen: u64,
+    wire_seen: u64,
 }
+
+/// Payload and wire bytes seen when a sample began, at which run and stamp.
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    run: u64,
+    at: Duration,
+    payload: u64,
+    wire: u64,
+}
+
+/// What a datagram of ours weighs besides its content: our header (9), tag, QUIC, UDP, IP and its share of
+/// acknowledgements.
+const PACKET: u64 = 87;
 
 impl Rate {
     pub(super) fn new(expected: u64) -> Self {
-        Self { anchor: None, run_interval: None, bytes: expected, bytes_seen: 0 }
+        let is_slow = expected < Config::SLOW_RATE;
+        let wire = expected * if is_slow { 170 } else { 113 } / 100;
+        Self { anchor: None, run_interval: None, payload: expected, wire, payload_seen: 0, wire_seen: 0 }
     }
 
     /// A run became known with about this many payload bytes.
@@ -29,21 +49,27 @@ impl Rate {
             self.anchor = None;
             return;
         }
-        self.bytes_seen += bytes as u64;
+        let separate = manifest.separate_count() as u64;
+        self.payload_seen += bytes as u64;
+        let without_payload = (manifest.wire_len() - manifest.inline_len()) as u64;
+        self.wire_seen += bytes as u64 + without_payload + (separate + 1) * PACKET;
         let (run, at) = (manifest.run, manifest.published_at);
-        let Some((first_run, first_at, bytes_before)) = self.anchor else {
-            self.anchor = Some((run, at, self.bytes_seen));
+        let now = Anchor { run, at, payload: self.payload_seen, wire: self.wire_seen };
+        let Some(before) = self.anchor else {
+            self.anchor = Some(now);
             return;
         };
-        if run <= first_run || at < first_at + SAMPLE {
+        if run <= before.run || at < before.at + SAMPLE {
             return;
         }
-        let span = at - first_at;
-        let interval = span / u32::try_from(run - first_run).unwrap_or(u32::MAX);
-        let rate = (u128::from(self.bytes_seen - bytes_before) * 1_000_000 / span.as_micros()) as u64;
+        let span = at - before.at;
+        let interval = span / u32::try_from(run - before.run).unwrap_or(u32::MAX);
+        let rate = |seen: u64| (u128::from(seen) * 1_000_000 / span.as_micros()) as u64;
+        let settle = |old: u64, new: u64| if old == 0 { new } else { u64::midpoint(old, new) };
         self.run_interval = Some(self.run_interval.map_or(interval, |old| (old + interval) / 2));
-        self.bytes = if self.bytes == 0 { rate } else { u64::midpoint(self.bytes, rate) };
-        self.anchor = Some((run, at, self.bytes_seen));
+        self.payload = settle(self.payload, rate(now.payload - before.payload));
+        self.wire = settle(self.wire, rate(now.wire - before.wire));
+        self.anchor = Some(now);
     }
 
     /// Typical time between runs.
@@ -56,8 +82,13 @@ impl Rate {
         (time.as_micros().div_ceil(self.run_interval().as_micros())) as u64
     }
 
-    /// Wire bytes a second of one copy; 0 while unknown. Headers, QUIC and manifests add about 13 %.
+    /// Payload bytes a second; 0 while unknown.
+    pub(super) fn payload(&self) -> u64 {
+        self.payload
+    }
+
+    /// Wire bytes a second of one copy, headers and manifests included; 0 while unknown.
     pub(super) fn wire(&self) -> u64 {
-        self.bytes * 113 / 100
+        self.wire
     }
 }

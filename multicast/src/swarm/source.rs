@@ -31,7 +31,7 @@ impl Swarm {
     /// Cuts the pending run if it has waited long enough.
     pub(super) fn cut_if_due(&mut self, turn: &mut Turn<'_, '_>) {
         if let Role::Publisher(cutter) = &self.role
-            && cutter.due_at(turn.config.hold()).is_some_and(|due| due <= turn.cx.now)
+            && cutter.due_at(turn.config.hold(self.rate.payload())).is_some_and(|due| due <= turn.cx.now)
         {
             self.cut(turn);
         }

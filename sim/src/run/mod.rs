@@ -5,26 +5,28 @@ use std::time::Duration;
 use stratus_core::{Identity, Rng, Time};
 use stratus_groupspec::{GroupKeys, GroupSpecifier, Groupspec};
 use stratus_multicast::{self as multicast, MulticastInfo, Parameters, StreamId};
+use stratus_node::journal::Header;
 use stratus_node::{Command, Config, Node, Setup};
 use stratus_overlay as overlay;
 
 use crate::anatomy::{Anatomy, State};
+use crate::cast::{Cast, Part};
+use crate::journal::Journal;
 use crate::rendezvous::Listing;
 use crate::report::{Results, ratio};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Share};
 use crate::score::Score;
 use crate::source::Source;
 use crate::world::{self, Totals, World};
 
 mod results;
 #[cfg(test)]
+mod scenes;
+#[cfg(test)]
 mod tests;
 
 use results::fallen;
 
-/// The publisher's number: it joins first.
-const PUBLISHER: u32 = 0;
-const STREAM: &str = "live";
 /// From joining to the server's answer: a round trip of a typical pair.
 const RENDEZVOUS: Duration = Duration::from_millis(60);
 /// A member that says nothing stays listed for this long.
@@ -39,6 +41,8 @@ pub struct Options {
     pub trace_lines: u64,
     /// Whether to follow each fragment and say where delay arises.
     pub with_anatomy: bool,
+    /// Whose inputs to write down, by number, if anybody's.
+    pub journal_of: Option<u32>,
 }
 
 /// What came of a run.
@@ -52,6 +56,8 @@ pub struct Outcome {
     pub anatomy: Vec<String>,
     /// The first events, if asked for.
     pub trace_lines: Vec<String>,
+    /// A member's journal, if asked for: see [`stratus_node::journal`].
+    pub journal: Vec<u8>,
 }
 
 /// Plays `scenario` from beginning to end. The scenario must be valid.
@@ -61,6 +67,11 @@ pub fn run(scenario: &Scenario, options: Options) -> Outcome {
     run.outcome()
 }
 
+/// A stream's name in the group.
+fn name_of(stream: usize) -> String {
+    format!("live {stream}")
+}
+
 /// What the script does at a moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Act {
@@ -68,6 +79,7 @@ enum Act {
     Bootstrap(u32),
     Publish,
     Kill,
+    Replace,
     Unlist(u32),
     Unpublish,
     Check,
@@ -83,9 +95,11 @@ struct Run<'a> {
     chance: Rng,
     group: Groupspec,
     keys: GroupKeys,
-    stream_key: Identity,
+    /// Of each stream.
+    stream_keys: Vec<Identity>,
+    streams: Vec<StreamId>,
     listing: Listing,
-    /// Each member's counters when they were last looked at.
+    /// Each member's counters of each stream when they were last looked at.
     infos: Vec<MulticastInfo>,
     neighbors_mean: f64,
     /// Wire bytes sent before the stream began.
@@ -102,9 +116,17 @@ impl<'a> Run<'a> {
         let publish_at = Time::ZERO + scenario.join_over + scenario.settle;
         let start = publish_at + scenario.lead_in;
         let config = Config::default();
-        let anatomy = options.with_anatomy.then(|| Anatomy::new(scenario.members, config.multicast.slices));
-        let score =
-            Score::new(Source::new(scenario, start), scenario.members, start + scenario.warm_up, anatomy);
+        let keys = group.keys();
+        let cast = Cast::new(scenario);
+        let count = cast.stream_count();
+        let stream_keys: Vec<Identity> = (0..count).map(|_| Identity::from_seed(chance.seed())).collect();
+        let streams: Vec<StreamId> = stream_keys.iter().map(|key| StreamId(key.public())).collect();
+        // Fragments of several streams cannot be told apart by their index.
+        let anatomy = (options.with_anatomy && count == 1)
+            .then(|| Anatomy::new(scenario.members, config.multicast.slices));
+        let sources = (0..count as u64).map(|number| Source::new(scenario, start, number)).collect();
+        let mut score = Score::new(cast, sources, &streams, start + scenario.warm_up, anatomy);
+        score.journal = options.journal_of.map(Journal::of);
         let between = world::Config {
             loss_ppm: (scenario.loss * 1e6).round() as u32,
             jitter: scenario.jitter,
@@ -116,12 +138,13 @@ impl<'a> Run<'a> {
             world: World::new(between, scenario.seed, options.trace_lines, score),
             script: BTreeMap::new(),
             planned: 0,
-            keys: group.keys(),
+            keys,
             group,
-            stream_key: Identity::from_seed(chance.seed()),
+            stream_keys,
+            streams,
             chance,
             listing: Listing::default(),
-            infos: vec![MulticastInfo::default(); scenario.members as usize],
+            infos: Vec::new(),
             neighbors_mean: 0.0,
             wire_before: 0,
             end_at: start + scenario.secs,
@@ -144,6 +167,12 @@ impl<'a> Run<'a> {
         if let Some(kill) = self.scenario.kill {
             self.plan(start + kill.at, Act::Kill);
         }
+        let minutes = self.scenario.secs.as_secs_f64() / 60.0;
+        let replaced = self.scenario.churn * f64::from(self.scenario.viewer_count()) * minutes;
+        for _ in 0..replaced.round() as u64 {
+            let at = start + self.chance.between(Duration::ZERO, self.scenario.secs);
+            self.plan(at, Act::Replace);
+        }
         self.plan(self.end_at, Act::Unpublish);
         self.plan(Time::ZERO + CHECK_EVERY, Act::Check);
     }
@@ -159,9 +188,9 @@ impl<'a> Run<'a> {
         let last = self.end_at + window + CHECK_EVERY;
         while self.world.now() < last && !self.has_drained() {
             let act_at = self.script.first_key_value().map(|((at, _), _)| *at);
-            match (self.world.watch.source.next_at(), act_at) {
-                (Some(write_at), act_at) if act_at.is_none_or(|act_at| write_at < act_at) => {
-                    self.write(write_at)
+            match (self.world.watch.next_write(), act_at) {
+                (Some((write_at, stream)), act_at) if act_at.is_none_or(|act_at| write_at < act_at) => {
+                    self.write(write_at, stream);
                 }
                 (_, Some(at)) => {
                     self.world.run_until(at);
@@ -176,14 +205,19 @@ impl<'a> Run<'a> {
 
     fn has_drained(&self) -> bool {
         self.world.now() > self.end_at
-            && self.survivors().all(|member| self.world.watch.players[member].has_ended)
+            && self.sessions().all(|(member, stream)| self.world.watch.player(member, stream).has_ended)
     }
 
-    /// Living subscribers, as places in the score's lists.
-    fn survivors(&self) -> impl Iterator<Item = usize> {
-        (1..self.world.member_count())
-            .filter(|member| self.world.is_alive(*member))
-            .map(|member| member as usize)
+    /// Living members that play something.
+    fn survivors(&self) -> impl Iterator<Item = u32> {
+        let everybody = 0..self.world.member_count();
+        everybody.filter(|member| self.world.is_alive(*member) && self.world.watch.cast.plays(*member))
+    }
+
+    /// Each of them with each stream that it plays.
+    fn sessions(&self) -> impl Iterator<Item = (u32, usize)> {
+        let streams = |member| self.world.watch.cast.played_by(member).map(move |stream| (member, stream));
+        self.survivors().flat_map(streams)
     }
 
     fn perform(&mut self, act: Act) {
@@ -192,6 +226,7 @@ impl<'a> Run<'a> {
             Act::Bootstrap(member) => self.bootstrap(member),
             Act::Publish => self.publish(),
             Act::Kill => self.kill(),
+            Act::Replace => self.replace(),
             Act::Unlist(member) => self.listing.remove(&self.address_of(member)),
             Act::Unpublish => self.unpublish(),
             Act::Check => {
@@ -206,8 +241,9 @@ impl<'a> Run<'a> {
     fn join(&mut self) {
         let identity = Identity::from_seed(self.chance.seed());
         let number = self.world.member_count();
-        let multiple = if number == PUBLISHER { self.scenario.source_uplink } else { self.scenario.uplink };
-        let rate = multiple.and_then(|multiple| NonZeroU64::new(self.scenario.wire_rate(multiple)));
+        let part = self.world.watch.cast.next_part(self.scenario, &mut self.chance);
+        self.world.watch.add(part, self.world.now());
+        let rate = self.uplink(number, part);
         let peer = identity.peer();
         let setup = Setup {
             identity,
@@ -215,20 +251,47 @@ impl<'a> Run<'a> {
             ring: self.keys.ring,
             publish_authority: self.group.publish_authority(),
         };
-        let node = Node::new(self.config.clone(), setup);
+        let mut config = self.config.clone();
+        config.multicast.download_only = part == Part::DownloadOnly;
+        let mut header = Header::new(&config, &setup, &self.chance);
+        let node = Node::new(config, setup);
         let member = self.world.join(peer, node, rate);
+        header.entropy = self.world.entropy(member);
+        if let Some(journal) = self.world.watch.journal.as_mut().filter(|journal| journal.is_of(member)) {
+            journal.open(&header);
+        }
         let address = ([10, (member >> 16) as u8, (member >> 8) as u8, member as u8], 1_935).into();
         self.world.command(member, Command::Overlay(overlay::Command::SetAddresses(vec![address])));
         let upload = multicast::Command::SetUpload(rate.map(NonZeroU64::get));
         self.world.command(member, Command::Multicast(upload));
-        if member != PUBLISHER {
-            let subscribe = multicast::Command::Subscribe { name: STREAM.into() };
+        for stream in self.world.watch.cast.played_by(member).collect::<Vec<_>>() {
+            let subscribe = multicast::Command::Subscribe { name: name_of(stream) };
             self.world.command(member, Command::Multicast(subscribe));
         }
         self.plan(self.world.now() + RENDEZVOUS, Act::Bootstrap(member));
     }
 
+    /// Wire bytes a second that the member may send.
+    fn uplink(&self, member: u32, part: Part) -> Option<NonZeroU64> {
+        let Scenario { uplink, source_uplink, strong, weak, streams, .. } = self.scenario;
+        let played = self.world.watch.cast.played_by(member).count().max(1) as f64;
+        let class = |class: &Option<Share>| class.map(|class| class.multiple * played);
+        let multiple = match part {
+            Part::Publisher if self.scenario.all_listen => {
+                source_uplink.zip(*uplink).map(|(own, others)| own * f64::from(*streams) + others * played)
+            }
+            Part::Publisher => source_uplink.map(|own| own * f64::from(*streams)),
+            Part::Strong => class(strong),
+            Part::Weak => class(weak),
+            Part::Usual | Part::DownloadOnly | Part::Idle => uplink.map(|multiple| multiple * played),
+        };
+        multiple.and_then(|multiple| NonZeroU64::new(self.scenario.wire_rate(multiple)))
+    }
+
     fn bootstrap(&mut self, member: u32) {
+        if !self.world.is_alive(member) {
+            return;
+        }
         let address = self.address_of(member);
         let named = self.listing.bootstrap(&address, &mut self.chance);
         let records =
@@ -244,42 +307,65 @@ impl<'a> Run<'a> {
     fn publish(&mut self) {
         self.world.watch.is_streaming = true;
         self.wire_before = self.wire_bytes();
-        let parameters = Parameters {
-            expected_rate: self.scenario.rate_bits / 8,
-            ..Parameters::from(&self.config.multicast)
-        };
-        let publish = multicast::Publish {
-            key: self.stream_key.clone(),
-            name: STREAM.into(),
-            began: self.world.now().as_micros() / 1_000,
-            authorization: self.group.publish_authorization(),
-            parameters,
-            wishes: multicast::Overrides::default(),
-        };
-        self.world.command(PUBLISHER, Command::Multicast(multicast::Command::Publish(Box::new(publish))));
+        let parameters = Parameters::for_rate(&self.config.multicast, self.scenario.rate_bits / 8);
+        for stream in 0..self.streams.len() {
+            let publish = multicast::Publish {
+                key: self.stream_keys[stream].clone(),
+                name: name_of(stream),
+                began: self.world.now().as_micros() / 1_000,
+                authorization: self.group.publish_authorization(),
+                parameters: parameters.clone(),
+                wishes: multicast::Overrides::default(),
+            };
+            let publisher = self.world.watch.cast.publisher_of(stream);
+            let publish = multicast::Command::Publish(Box::new(publish));
+            self.world.command(publisher, Command::Multicast(publish));
+        }
     }
 
-    fn stream(&self) -> StreamId {
-        StreamId(self.stream_key.public())
-    }
-
-    fn write(&mut self, at: Time) {
+    fn write(&mut self, at: Time, number: usize) {
         self.world.run_until(at);
-        let stream = self.stream();
-        for piece in self.world.watch.source.write(at) {
-            self.world.command(PUBLISHER, Command::Multicast(multicast::Command::Write { stream, piece }));
+        let stream = self.streams[number];
+        let publisher = self.world.watch.cast.publisher_of(number);
+        for piece in self.world.watch.sources[number].write(at) {
+            self.world.command(publisher, Command::Multicast(multicast::Command::Write { stream, piece }));
         }
     }
 
     fn kill(&mut self) {
         let share = self.scenario.kill.map_or(0.0, |kill| kill.share);
-        let mut victims: Vec<u32> = self.survivors().map(|member| member as u32).collect();
+        let mut victims = self.viewers();
         self.chance.shuffle(&mut victims);
         victims.truncate((victims.len() as f64 * share).round() as usize);
         for victim in victims {
-            self.world.kill(victim);
-            self.plan(self.world.now() + LISTED_FOR, Act::Unlist(victim));
+            self.kill_one(victim);
         }
+    }
+
+    /// Living members that play and do not publish.
+    fn viewers(&self) -> Vec<u32> {
+        let is_viewer = |member: &u32| self.world.watch.cast.part(*member) != Part::Publisher;
+        self.survivors().filter(is_viewer).collect()
+    }
+
+    fn kill_one(&mut self, victim: u32) {
+        self.world.watch.cast.roles[victim as usize].left_at = Some(self.world.now());
+        self.world.kill(victim);
+        self.plan(self.world.now() + LISTED_FOR, Act::Unlist(victim));
+    }
+
+    /// A viewer goes, with or without a word, and a newcomer takes its place.
+    fn replace(&mut self) {
+        let viewers = self.viewers();
+        let Some(leaver) = self.chance.pick(&viewers).copied() else { return };
+        if self.chance.chance(1, 2) {
+            self.kill_one(leaver);
+        } else {
+            self.world.watch.cast.roles[leaver as usize].left_at = Some(self.world.now());
+            self.listing.remove(&self.address_of(leaver));
+            self.world.leave(leaver, Command::Overlay(overlay::Command::Leave));
+        }
+        self.join();
     }
 
     fn unpublish(&mut self) {
@@ -287,8 +373,11 @@ impl<'a> Run<'a> {
             (0..self.world.member_count()).filter(|member| self.world.is_alive(*member)).collect();
         let links: usize = living.iter().map(|member| self.world.link_count(*member)).sum();
         self.neighbors_mean = ratio(links as f64, living.len() as f64);
-        let unpublish = multicast::Command::Unpublish(self.stream());
-        self.world.command(PUBLISHER, Command::Multicast(unpublish));
+        for number in 0..self.streams.len() {
+            let unpublish = multicast::Command::Unpublish(self.streams[number]);
+            let publisher = self.world.watch.cast.publisher_of(number);
+            self.world.command(publisher, Command::Multicast(unpublish));
+        }
     }
 
     fn wire_bytes(&self) -> u64 {
@@ -298,11 +387,13 @@ impl<'a> Run<'a> {
     /// Counters may rise or stay; a machine must move on when woken; no datagram may be too long.
     fn check(&mut self) {
         let now = self.world.now();
-        for member in 0..self.world.member_count() {
-            let info = self.world.machine(member).multicast().stream(&self.stream());
-            let info = info.map(|info| info.counters).unwrap_or_default();
-            let before = std::mem::replace(&mut self.infos[member as usize], info);
-            if let Some(what) = fallen(&before, &info) {
+        let count = self.streams.len();
+        self.infos.resize(self.world.member_count() as usize * count, MulticastInfo::default());
+        for (place, known) in self.infos.iter_mut().enumerate() {
+            let (member, stream) = ((place / count) as u32, self.streams[place % count]);
+            let Some(info) = self.world.machine(member).multicast().stream(&stream) else { continue };
+            let before = std::mem::replace(known, info.counters);
+            if let Some(what) = fallen(&before, &info.counters) {
                 self.world.watch.faults.add(now, member, || format!("a counter fell: {what}"));
             }
         }
@@ -324,10 +415,9 @@ impl<'a> Run<'a> {
         if self.world.watch.anatomy.is_none() {
             return;
         }
-        let stream = self.stream();
-        let known = self
-            .survivors()
-            .filter_map(|member| self.world.machine(member as u32).multicast().stream(&stream));
+        let stream = self.streams[0];
+        let known =
+            self.survivors().filter_map(|member| self.world.machine(member).multicast().stream(&stream));
         let state = State::of(known, self.config.multicast.slices);
         let now = self.world.now();
         if let Some(anatomy) = &mut self.world.watch.anatomy {
@@ -340,6 +430,7 @@ impl<'a> Run<'a> {
         let watch = &mut self.world.watch;
         let anatomy = watch.anatomy.as_mut().map(Anatomy::lines).unwrap_or_default();
         let faults = std::mem::take(&mut watch.faults.words);
-        Outcome { results, faults, anatomy, trace_lines: self.world.trace().take_lines() }
+        let journal = watch.journal.as_mut().map(Journal::take).unwrap_or_default();
+        Outcome { results, faults, anatomy, trace_lines: self.world.trace().take_lines(), journal }
     }
 }

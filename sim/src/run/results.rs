@@ -1,11 +1,22 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use stratus_core::Time;
 use stratus_multicast::MulticastInfo;
 
-use super::{PUBLISHER, Run};
+use super::Run;
+use crate::cast::{Part, Role};
 use crate::member::Purpose;
-use crate::report::{Results, ratio};
+use crate::report::{PartResults, Results, ratio};
 use crate::score::Player;
+use crate::source::Published;
 
-/// Sums over the survivors.
+/// A viewer is not owed what was published in the last moment before it went.
+const PARTING: Duration = Duration::from_secs(1);
+/// Whoever joined is owed messages after this, if it has not begun by itself.
+const ARRIVAL: Duration = Duration::from_secs(3);
+
+/// Sums over what the survivors play.
 #[derive(Default)]
 struct Sums {
     count: u64,
@@ -13,8 +24,8 @@ struct Sums {
     from_first: u64,
     ended: u64,
     messages: u64,
+    published: u64,
     bytes: u64,
-    received_bytes: u64,
     given_up: u64,
     pushed: u64,
     pulled: u64,
@@ -32,8 +43,8 @@ impl Sums {
         self.from_first += u64::from(player.first == Some(0));
         self.ended += u64::from(player.has_ended);
         self.messages += player.messages;
+        self.published += published;
         self.bytes += player.bytes;
-        self.received_bytes += player.received_bytes;
         self.given_up += player.given_up;
         self.pushed += info.pushed_from_peers.fragments;
         self.pulled += info.requested_from_peers.fragments;
@@ -44,41 +55,89 @@ impl Sums {
     }
 }
 
+/// Messages that were due, and those of them that were missed.
+#[derive(Clone, Copy, Default)]
+struct Due {
+    all: u64,
+    missed: u64,
+}
+
+impl Due {
+    /// Of one member and one stream.
+    fn of(role: &Role, player: &Player, published: &[Published]) -> Self {
+        let before = |time: Time| published.partition_point(|message| message.at < time) as u64;
+        let end = role.left_at.map_or(published.len() as u64, |left_at| before(left_at - PARTING));
+        let Some((first, last)) = player.first.zip(player.last) else {
+            let all = end.saturating_sub(before(role.joined_at + ARRIVAL));
+            return Self { all, missed: all };
+        };
+        let all = end.max(u64::from(last) + 1) - u64::from(first);
+        Self { all, missed: all - player.messages }
+    }
+
+    fn continuity(self) -> f64 {
+        if self.all == 0 { 1.0 } else { ratio((self.all - self.missed) as f64, self.all as f64) }
+    }
+}
+
+impl std::ops::AddAssign for Due {
+    fn add_assign(&mut self, other: Self) {
+        self.all += other.all;
+        self.missed += other.missed;
+    }
+}
+
 impl Run<'_> {
     /// Adds everything up.
     pub(super) fn results(&mut self) -> Results {
         let totals = self.world.totals();
         let score = &self.world.watch;
-        let published = score.source.published();
-        let published_bytes: u64 = published.iter().map(|message| message.len()).sum();
+        let published: Vec<u64> =
+            score.sources.iter().map(|source| source.published().len() as u64).collect();
         let mut sums = Sums::default();
-        for member in self.survivors() {
-            sums.add(&score.players[member], published.len() as u64, &self.infos[member]);
+        for (member, stream) in self.sessions() {
+            let info = &self.infos[member as usize * published.len() + stream];
+            sums.add(score.player(member, stream), published[stream], info);
         }
+        let everybody = || 0..self.world.member_count();
+        let of_part = |part: Part| everybody().filter(move |member| score.cast.part(*member) == part);
         let mut sent = Purpose::default();
         score.sent.iter().for_each(|purpose| sent += *purpose);
-        let publisher_sent = score.sent[PUBLISHER as usize].payload;
-        let played_bytes: u64 = score.players.iter().map(|player| player.bytes).sum();
+        let publishers_sent: u64 =
+            of_part(Part::Publisher).map(|member| score.sent[member as usize].payload).sum();
+        let idle_media = of_part(Part::Idle).map(|member| {
+            let (sent, received) = (score.sent[member as usize], score.received[member as usize]);
+            sent.payload + sent.auth + received.payload + received.auth
+        });
+        let mut received = Purpose::default();
+        self.survivors().for_each(|member| received += score.received[member as usize]);
+        let played = everybody().flat_map(|member| (0..published.len()).map(move |stream| (member, stream)));
+        let played_bytes: u64 = played.map(|(member, stream)| score.player(member, stream).bytes).sum();
         let of_survivors = |part: u64| ratio(part as f64, sums.count as f64);
         let of_payload = |part: u64| ratio(part as f64, sent.payload as f64);
         Results {
             members: self.world.member_count(),
-            survivors: sums.count as u32,
+            survivors: self.survivors().count() as u32,
             neighbors_mean: self.neighbors_mean,
-            messages: published.len() as u64,
+            messages: published.iter().sum(),
             complete_share: of_survivors(sums.complete),
             from_first_share: of_survivors(sums.from_first),
             ended_share: of_survivors(sums.ended),
-            delivered_ratio: ratio(sums.messages as f64, (sums.count * published.len() as u64) as f64),
-            copies: ratio(sums.received_bytes as f64, sums.bytes as f64),
+            delivered_ratio: ratio(sums.messages as f64, sums.published as f64),
+            continuity: self.due(everybody()).continuity(),
+            copies: ratio(received.payload as f64, sums.bytes as f64),
             control_ratio: of_payload(sent.control),
             auth_ratio: of_payload(sent.auth),
-            p50_ms: score.delays.quantile_ms(500),
-            p99_ms: score.delays.quantile_ms(990),
-            max_ms: score.delays.longest_ms(),
+            p50_ms: score.delays[0].quantile_ms(500),
+            p95_ms: score.delays[0].quantile_ms(950),
+            p99_ms: score.delays[0].quantile_ms(990),
+            max_ms: score.delays[0].longest_ms(),
             wire_per_payload: ratio((self.wire_bytes() - self.wire_before) as f64, played_bytes as f64),
-            publisher_copies: ratio(publisher_sent as f64, published_bytes as f64),
-            peer_share: 1.0 - of_payload(publisher_sent),
+            media_ratio: ratio((received.payload + received.auth) as f64, sums.bytes as f64),
+            publisher_copies: ratio(publishers_sent as f64, self.published_bytes() as f64),
+            peer_share: 1.0 - of_payload(publishers_sent),
+            idle_media_bytes: idle_media.sum(),
+            parts: self.parts(),
             pushed_share: ratio(sums.pushed as f64, (sums.pushed + sums.pulled) as f64),
             pulled_fragments: sums.pulled,
             duplicate_fragments: sums.duplicates,
@@ -94,6 +153,45 @@ impl Run<'_> {
             events: self.world.events(),
             trace_hash: self.world.trace().hash(),
         }
+    }
+
+    fn published_bytes(&self) -> u64 {
+        let messages = self.world.watch.sources.iter().flat_map(|source| source.published());
+        messages.map(Published::len).sum()
+    }
+
+    /// What was due to these members, whether they are still there or not.
+    fn due(&self, members: impl Iterator<Item = u32>) -> Due {
+        let score = &self.world.watch;
+        let mut due = Due::default();
+        for member in members {
+            let role = &score.cast.roles[member as usize];
+            for stream in score.cast.played_by(member) {
+                due += Due::of(role, score.player(member, stream), score.sources[stream].published());
+            }
+        }
+        due
+    }
+
+    fn parts(&self) -> BTreeMap<&'static str, PartResults> {
+        let score = &self.world.watch;
+        let published = self.published_bytes() as f64;
+        let mut parts = BTreeMap::new();
+        for part in Part::ALL {
+            let of_part = || (0..self.world.member_count()).filter(|m| score.cast.part(*m) == part);
+            let members = of_part().count() as u32;
+            let carried: u64 = of_part().map(|member| score.sent[member as usize].payload).sum();
+            if members > 0 {
+                let result = PartResults {
+                    members,
+                    carried: ratio(carried as f64, published * f64::from(members)),
+                    p99_ms: score.delays[1 + part as usize].quantile_ms(990),
+                    continuity: self.due(of_part()).continuity(),
+                };
+                parts.insert(part.name(), result);
+            }
+        }
+        parts
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::scenario::{Kill, LatencyLaw, Shape};
 
 /// A hundred members, and a stream of five seconds.
-fn small() -> Scenario {
+pub(super) fn small() -> Scenario {
     Scenario {
         join_over: Duration::from_secs(1),
         settle: Duration::from_secs(4),
@@ -16,7 +16,7 @@ fn results(scenario: &Scenario) -> Results {
 }
 
 /// Plays a scenario in which nobody may miss anything; says how to play it again if someone does.
-fn play_complete(scenario: &Scenario) -> Results {
+pub(super) fn play_complete(scenario: &Scenario) -> Results {
     let Outcome { results, faults, .. } = run(scenario, Options::default());
     let shares =
         [results.complete_share, results.from_first_share, results.ended_share, results.delivered_ratio];
@@ -93,7 +93,7 @@ fn a_run_is_one_line_whose_timing_stands_apart() {
     let line = serde_json::to_string(&report).unwrap();
     let value: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert!(!line.contains('\n'));
-    assert_eq!(value["schema"], 1);
+    assert_eq!(value["schema"], 2);
     assert_eq!(value["scenario"]["latency"], "uniform:10ms..50ms");
     assert!(value["results"]["trace_hash"].as_str().is_some_and(|hash| hash.len() == 32));
     assert!(value["timing"]["wall_s"].is_number() && value["results"]["wall_s"].is_null());

@@ -22,20 +22,25 @@ pub(super) struct Link {
 }
 
 /// The links of a member, by the other's number.
+///
+/// Two parallel vectors: nearly every question is asked of the numbers, and a member's links are rarely in cache.
 #[derive(Default)]
-pub(super) struct Links(Vec<Link>);
+pub(super) struct Links {
+    peers: Vec<u32>,
+    links: Vec<Link>,
+}
 
 impl Links {
     fn place(&self, peer: u32) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&peer, |link| link.peer)
+        self.peers.binary_search(&peer)
     }
 
     pub(super) fn get(&self, peer: u32) -> Option<&Link> {
-        self.place(peer).ok().map(|place| &self.0[place])
+        self.place(peer).ok().map(|place| &self.links[place])
     }
 
     pub(super) fn get_mut(&mut self, peer: u32) -> Option<&mut Link> {
-        self.place(peer).ok().map(|place| &mut self.0[place])
+        self.place(peer).ok().map(|place| &mut self.links[place])
     }
 
     /// The link to `peer`, if it is up.
@@ -45,19 +50,24 @@ impl Links {
 
     fn insert(&mut self, link: Link) {
         let place = self.place(link.peer).expect_err("an old link is removed before the next one opens");
-        self.0.insert(place, link);
+        self.peers.insert(place, link.peer);
+        self.links.insert(place, link);
     }
 
     fn remove(&mut self, peer: u32) {
-        self.0.retain(|link| link.peer != peer);
+        if let Ok(place) = self.place(peer) {
+            self.peers.remove(place);
+            self.links.remove(place);
+        }
     }
 
     pub(super) fn clear(&mut self) -> Vec<Link> {
-        std::mem::take(&mut self.0)
+        self.peers.clear();
+        std::mem::take(&mut self.links)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.links.len()
     }
 }
 

@@ -45,6 +45,16 @@ pub trait Watch<M: Member> {
         let _ = (now, packet);
     }
 
+    /// A member is about to take an input, or to be woken.
+    fn turn_begins(&mut self, now: Time, member: u32, input: Option<&M::Input>) {
+        let _ = (now, member, input);
+    }
+
+    /// It has; nothing of what it asks for is done yet.
+    fn turn_ends(&mut self, member: u32, machine: &M, outputs: &[M::Output]) {
+        let _ = (member, machine, outputs);
+    }
+
     /// A member tells its owner something. The two numbers answered go into the trace.
     fn event(&mut self, now: Time, member: u32, event: M::Event) -> (u64, u64);
 }
@@ -267,6 +277,11 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         &self.seats[member as usize].machine
     }
 
+    /// From which a member's chance began.
+    pub fn entropy(&self, member: u32) -> [u8; 32] {
+        self.seats[member as usize].rng.entropy()
+    }
+
     /// Wire bytes a member has sent.
     pub fn sent_bytes(&self, member: u32) -> u64 {
         self.seats[member as usize].sent_bytes
@@ -334,11 +349,13 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     fn turn(&mut self, member: u32, input: Option<M::Input>) {
         let seat = &mut self.seats[member as usize];
         let mut outputs = std::mem::take(&mut self.outputs);
+        self.watch.turn_begins(self.now, member, input.as_ref());
         let mut cx = Cx { now: self.now, rng: &mut seat.rng, verify: &self.verify };
         match input {
             Some(input) => drive(&mut seat.machine, &mut cx, input, &mut outputs),
             None => seat.machine.wake(&mut cx, &mut outputs),
         }
+        self.watch.turn_ends(member, &seat.machine, &outputs);
         if seat.machine.deadline().is_some_and(|deadline| deadline.at <= self.now) {
             // Law 2 is broken: go on, a little later, rather than for ever at this moment.
             self.totals.stuck += 1;

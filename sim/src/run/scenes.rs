@@ -1,0 +1,97 @@
+//! What groups must bear: crowds that do not watch, conferences, comings and goings, unequal members.
+
+use super::tests::{play_complete, small};
+use super::*;
+use crate::scenario::{LatencyLaw, Shape};
+
+#[test]
+fn a_crowd_that_plays_nothing_carries_no_media() {
+    let scenario = Scenario { members: 300, viewers: Some(20), secs: Duration::from_secs(3), ..small() };
+    let results = play_complete(&scenario);
+    assert_eq!((results.survivors, results.parts["idle"].members), (20, 279));
+    assert_eq!(results.idle_media_bytes, 0, "media reached members that play nothing");
+}
+
+#[test]
+fn sixteen_people_hear_each_other_soon_and_cheaply() {
+    let link = Duration::from_millis(30);
+    let scenario = Scenario {
+        members: 16,
+        publishers: 16,
+        all_listen: true,
+        rate_bits: 32_000,
+        shape: Shape::Audio,
+        latency: LatencyLaw::Uniform { low: link, high: link },
+        lead_in: Duration::from_secs(3),
+        ..small()
+    };
+    let results = play_complete(&scenario);
+    assert_eq!(results.messages, 16 * 250);
+    assert!(results.p95_ms <= 250.0, "p95 {} ms", results.p95_ms);
+    assert!(results.media_ratio <= 1.6, "{} bytes of media for one of sound", results.media_ratio);
+}
+
+#[test]
+fn four_publishers_of_four_streams_do_not_mix() {
+    let scenario = Scenario {
+        members: 12,
+        publishers: 4,
+        streams: 4,
+        rate_bits: 500_000,
+        secs: Duration::from_secs(3),
+        lead_in: Duration::from_secs(1),
+        ..small()
+    };
+    assert!(play_complete(&scenario).peer_share > 0.3);
+}
+
+#[test]
+fn who_stays_misses_nothing_while_a_fifth_goes_in_a_minute() {
+    let scenario =
+        Scenario { churn: 0.6, rate_bits: 500_000, secs: Duration::from_secs(12), members: 60, ..small() };
+    let Outcome { results, faults, .. } = run(&scenario, Options::default());
+    assert_eq!(faults, Vec::<String>::new());
+    assert_eq!(results.members, 60 + 7, "so many newcomers came");
+    assert!(results.continuity >= 0.999, "continuity {}", results.continuity);
+}
+
+#[test]
+fn strong_members_carry_five_times_what_the_others_do() {
+    let strong = "0.1@20".parse().ok();
+    let scenario = Scenario { strong, secs: Duration::from_secs(12), members: 80, ..small() };
+    let results = play_complete(&scenario);
+    let (strong, usual) = (results.parts["strong"].carried, results.parts["usual"].carried);
+    assert!(strong >= 5.0 * usual, "strong members carry {strong} copies, the others {usual}");
+}
+
+#[test]
+fn weak_members_slow_nobody_and_send_within_their_means() {
+    let usual = Scenario { lead_in: Duration::from_secs(1), ..small() };
+    let results = play_complete(&Scenario { weak: "0.15@0.3".parse().ok(), ..usual.clone() });
+    assert!(results.parts["weak"].carried <= 0.3, "{:?}", results.parts);
+    let (with, without) = (results.parts["usual"].p99_ms, play_complete(&usual).parts["usual"].p99_ms);
+    assert!(with <= without * 1.5, "p99 of the others {with} ms with them, {without} ms without");
+}
+
+#[test]
+fn a_third_may_only_receive() {
+    let scenario = Scenario { download_only: 0.33, lead_in: Duration::from_secs(1), ..small() };
+    let results = play_complete(&scenario);
+    let receivers = results.parts["download_only"];
+    assert!(receivers.members >= 20 && receivers.carried == 0.0, "{receivers:?}");
+}
+
+#[test]
+fn a_recorded_member_does_the_same_again() {
+    use stratus_node::journal::Replay;
+    for member in [0, 7] {
+        let scenario = Scenario { members: 20, loss: 0.02, secs: Duration::from_secs(3), ..small() };
+        let options = Options { journal_of: Some(member), ..Options::default() };
+        let journal = run(&scenario, options).journal;
+        let mut replay = Replay::new(journal.into()).expect("a journal");
+        while let Some(step) = replay.step().expect("whole steps") {
+            assert_eq!(step, Ok(()), "member {member}");
+        }
+        assert!(replay.steps() > 1_000 && replay.rest() == 0, "{} steps", replay.steps());
+    }
+}

@@ -225,6 +225,7 @@ fn builder(reach: &Reach, part: Part, multicast: MulticastConfig) -> Result<Buil
         .iter()
         .fold(builder, |builder, (peer, address)| builder.bootstrap_peer(*peer, *address));
     let builder = reach.member_cache().into_iter().fold(builder, Builder::member_cache);
+    let builder = reach.journal.iter().fold(builder, |builder, file| builder.journal(file));
     Ok(reach.max_upload.into_iter().fold(builder, Builder::max_upload))
 }
 

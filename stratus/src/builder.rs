@@ -23,6 +23,7 @@ pub struct Builder {
     pub(crate) overlay: overlay::Config,
     pub(crate) multicast: multicast::Config,
     pub(crate) is_metered: bool,
+    pub(crate) journal: Option<PathBuf>,
     #[cfg(any(test, feature = "testing"))]
     pub(crate) conditions: Option<transport::testing::Conditions>,
     /// A patched member: it takes this key for the group's publish key, whatever the groupspec says.
@@ -96,6 +97,16 @@ impl Builder {
     pub fn metered(mut self) -> Self {
         self.is_metered = true;
         self.download_only()
+    }
+
+    /// Writes a journal of the first group that is joined to this file, which is made anew and only for its owner to
+    /// read: everything that the member hears and is told, at most 256 MiB, so that `stratus-sim replay` can run it
+    /// again. The private key and authorizations are not in it; see [`stratus_node::journal`] for what is. About
+    /// doubles the work. Default: none.
+    #[must_use]
+    pub fn journal(mut self, file: impl Into<PathBuf>) -> Self {
+        self.journal = Some(file.into());
+        self
     }
 
     /// Who this member is. Default: a fresh random key.

@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use stratus_core::{GroupId, Identity, PeerId, PublicKey, Rng};
 use stratus_groupspec::Groupspec;
+use stratus_node::journal::Header;
 use stratus_node::{Config, Node, Setup};
 use stratus_transport::{self as transport, Endpoint};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -15,7 +18,7 @@ use crate::builder::Builder;
 use crate::cache::Cache;
 use crate::error::{JoinError, StartError};
 use crate::group::{Group, Inner};
-use crate::host::{Entry, Host, Parts, Start};
+use crate::host::{Entry, Host, Journal, Parts, Start};
 use crate::info::ConnectionInfo;
 use crate::rendezvous::Server;
 use crate::request::Request;
@@ -40,6 +43,8 @@ struct Shared {
     tasks: Mutex<Vec<Task>>,
     /// The groups that are joined, while anybody holds them.
     groups: Mutex<BTreeMap<GroupId, Weak<Inner>>>,
+    /// Until the first group is joined.
+    journal: Mutex<Option<File>>,
 }
 
 /// A group's task, and how to ask it to end.
@@ -58,9 +63,11 @@ impl Connection {
     pub(crate) fn start(builder: Builder, identity: Identity) -> Result<Self, StartError> {
         let rng = Rng::from_entropy(entropy().ok_or(StartError::Entropy)?);
         let endpoint = bind(&builder, &identity)?;
+        let journal = Mutex::new(builder.journal.as_deref().map(create).transpose()?);
         let (rng, servers, tasks) = (Mutex::new(rng), Mutex::default(), Mutex::default());
         let groups = Mutex::default();
-        Ok(Self { shared: Arc::new(Shared { builder, identity, endpoint, rng, servers, tasks, groups }) })
+        let shared = Shared { builder, identity, endpoint, rng, servers, tasks, groups, journal };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Who this member is.
@@ -122,8 +129,14 @@ impl Connection {
             friends: cache.as_ref().map(Cache::members).unwrap_or_default(),
         };
         let entry = Entry::new(keys, self.peer(), local, start);
+        let (config, setup) = self.birth(spec);
+        let chance = lock(&shared.rng).fork("node");
+        let journal = lock(&shared.journal).take();
+        let journal = journal.map(|file| Journal::new(file, &Header::new(&config, &setup, &chance)));
         let host = Host::new(Parts {
-            node: self.node(spec),
+            node: Node::new(config, setup),
+            chance,
+            journal,
             rng: lock(&shared.rng).fork("group"),
             endpoint: shared.endpoint.clone(),
             port,
@@ -167,7 +180,8 @@ impl Connection {
         self.shared.endpoint.close().await;
     }
 
-    fn node(&self, spec: &Groupspec) -> Node {
+    /// What a node of this group is made of.
+    fn birth(&self, spec: &Groupspec) -> (Config, Setup) {
         let Builder { overlay, multicast, .. } = &self.shared.builder;
         let keys = spec.keys();
         let setup = Setup {
@@ -176,7 +190,7 @@ impl Connection {
             ring: keys.ring,
             publish_authority: self.publish_authority(spec),
         };
-        Node::new(Config { overlay: overlay.clone(), multicast: multicast.clone() }, setup)
+        (Config { overlay: overlay.clone(), multicast: multicast.clone() }, setup)
     }
 
     #[cfg(not(test))]
@@ -225,6 +239,16 @@ fn bind(builder: &Builder, identity: &Identity) -> Result<Endpoint, StartError> 
         Some(conditions) => Endpoint::bind_over(config, identity, conditions)?,
         None => Endpoint::bind(config, identity)?,
     })
+}
+
+/// A new file that only its owner may read: a journal shows all that a member sees.
+fn create(path: &Path) -> Result<File, StartError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let failed = |error| StartError::Journal { path: path.to_owned(), error };
+    options.open(path).map_err(failed)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,5 +1,6 @@
-use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, io};
 
 use stratus_groupspec::AuthorizeError;
 use stratus_multicast as multicast;
@@ -16,6 +17,14 @@ pub enum StartError {
     /// Two settings contradict each other, or one makes no sense.
     #[error("settings: {0}")]
     Settings(String),
+    /// The journal cannot be written.
+    #[error("cannot write the journal: {path}: {error}")]
+    Journal {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
     /// The system gives no random bytes for keys.
     #[error("the system gives no random numbers")]
     Entropy,

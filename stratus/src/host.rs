@@ -3,6 +3,7 @@
 mod delays;
 mod encoder;
 mod entry;
+mod journal;
 mod keeping;
 mod meter;
 mod seeking;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::encoder::Encoder;
 pub(crate) use self::entry::{Entry, Start};
+pub(crate) use self::journal::Journal;
 use self::keeping::Keeping;
 use self::meter::Meter;
 use self::streams::Streams;
@@ -55,7 +57,10 @@ const ROUND_TRIPS: [Duration; 8] = [
 /// What a host is made of.
 pub(crate) struct Parts {
     pub(crate) node: Node,
+    /// The node's own chance: nobody else draws from it, so that a journal can be replayed.
+    pub(crate) chance: Rng,
     pub(crate) rng: Rng,
+    pub(crate) journal: Option<Journal>,
     pub(crate) endpoint: Endpoint,
     pub(crate) port: GroupPort,
     pub(crate) requests: mpsc::Receiver<Request>,
@@ -70,7 +75,9 @@ pub(crate) struct Parts {
 /// One member of one group, on real sockets.
 pub(crate) struct Host {
     node: Node,
+    chance: Rng,
     rng: Rng,
+    journal: Option<Journal>,
     verify: CachingVerify,
     began: Instant,
     endpoint: Endpoint,
@@ -104,11 +111,13 @@ enum Turn {
 
 impl Host {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { node, rng, endpoint, port, requests, events, neighbors, entry, cache, sends_trains } =
-            parts;
+        let Parts { node, chance, rng, journal, endpoint, port, requests, events, neighbors, .. } = parts;
+        let Parts { entry, cache, sends_trains, .. } = parts;
         Self {
             node,
+            chance,
             rng,
+            journal,
             verify: CachingVerify::default(),
             began: Instant::now(),
             endpoint,
@@ -197,8 +206,26 @@ impl Host {
     }
 
     fn drive(&mut self, input: Input) {
-        let mut cx = Cx { now: self.now(), rng: &mut self.rng, verify: &self.verify };
-        drive(&mut self.node, &mut cx, input, &mut self.out);
+        self.turn(Some(input));
+    }
+
+    /// One turn of the node: an input, or else whatever is due. Written down if there is a journal.
+    fn turn(&mut self, input: Option<Input>) {
+        let now = self.now();
+        if let Some(journal) = &mut self.journal {
+            journal.begin(now, input.as_ref());
+        }
+        let before = self.out.len();
+        let mut cx = Cx { now, rng: &mut self.chance, verify: &self.verify };
+        match input {
+            Some(input) => drive(&mut self.node, &mut cx, input, &mut self.out),
+            None => self.node.wake(&mut cx, &mut self.out),
+        }
+        if let Some(journal) = &mut self.journal
+            && !journal.end(&self.node, &self.out[before..])
+        {
+            self.journal = None;
+        }
     }
 
     fn overlay(&mut self, command: overlay::Command) {
@@ -210,8 +237,7 @@ impl Host {
     }
 
     fn wake(&mut self) {
-        let mut cx = Cx { now: self.now(), rng: &mut self.rng, verify: &self.verify };
-        self.node.wake(&mut cx, &mut self.out);
+        self.turn(None);
         for (peer, addresses) in self.entry.wake(&mut self.rng) {
             self.port.dial(peer, addresses);
         }

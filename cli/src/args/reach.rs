@@ -38,6 +38,9 @@ pub(crate) struct Reach {
     /// Most bytes a second to upload, all streams together (20M, 500k)
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) max_upload: Option<u64>,
+    /// Write everything that this member hears to FILE, for "stratus-sim replay" (media included, no private keys)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
     /// How long joining may take [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,

@@ -122,6 +122,11 @@ fn encode_multicast(command: &multicast::Command, writer: &mut Writer) {
             rtt.encode(writer);
         }
         C::SetUpload(upload) => tagged(writer, 8, upload),
+        C::SetOverrides { name, wishes } => {
+            writer.u8(9);
+            writer.sized(name.as_bytes());
+            wishes.encode(writer);
+        }
     }
 }
 
@@ -142,6 +147,10 @@ fn decode_multicast(reader: &mut Reader) -> Result<multicast::Command, DecodeErr
             C::SetRtt { peer, rtt: Wire::decode(reader)? }
         }
         8 => C::SetUpload(Wire::decode(reader)?),
+        9 => {
+            let name = text(reader)?;
+            C::SetOverrides { name, wishes: Wire::decode(reader)? }
+        }
         _ => return Err(DecodeError::Unknown),
     })
 }
@@ -150,16 +159,20 @@ fn decode_multicast(reader: &mut Reader) -> Result<multicast::Command, DecodeErr
 fn encode_publish(publish: &Publish, writer: &mut Writer) {
     publish.key.public().encode(writer);
     writer.sized(publish.name.as_bytes());
+    publish.began.encode(writer);
     publish.authorization.as_ref().map(Identity::public).encode(writer);
     publish.parameters.encode(writer);
+    publish.wishes.encode(writer);
 }
 
 fn decode_publish(reader: &mut Reader) -> Result<Publish, DecodeError> {
     Ok(Publish {
         key: Identity::mute(Wire::decode(reader)?),
         name: text(reader)?,
+        began: Wire::decode(reader)?,
         authorization: Option::decode(reader)?.map(Identity::mute),
         parameters: Wire::decode(reader)?,
+        wishes: Wire::decode(reader)?,
     })
 }
 

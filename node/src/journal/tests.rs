@@ -25,7 +25,14 @@ fn recorded(most_bytes: u64) -> (Bytes, u64) {
     let stream = StreamId(key.public());
     let parameters = Parameters::from(&multicast::Config::default());
     let authorization = Some(Identity::from_seed([7; 32]));
-    let publish = Publish { key, name: "cam".into(), authorization, parameters };
+    let publish = Publish {
+        key,
+        name: "cam".into(),
+        began: 700,
+        authorization,
+        parameters,
+        wishes: multicast::Overrides::default(),
+    };
     let flags = PieceFlags { is_start: true, is_end: true, is_key: true, kind: Kind::Video };
     let piece = |size: usize| Piece { payload: vec![5; size].into(), flags, flush: false };
     let write = |size| Command::Multicast(multicast::Command::Write { stream, piece: piece(size) });

@@ -56,3 +56,27 @@ async fn download_only_and_metered_members_send_no_payload_and_get_everything() 
     assert!(sent[2] + sent[3] > 0, "the others carry: {sent:?}");
     server.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_of_a_real_member_is_replayed_to_the_same_outputs() {
+    use stratus_node::journal::Replay;
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["publisher", "viewer"].map(|name| folder.path().join(name));
+    let usual = at(&server);
+    let builders = [usual.clone().journal(&files[0]), usual.clone().journal(&files[1]), usual];
+    let seen = watch(&builders, 30).await;
+    assert!(seen.iter().all(|(played, _)| played.len() == 30));
+    for file in files {
+        let journal = std::fs::read(&file).unwrap();
+        let mut replay = Replay::new(journal.into()).unwrap();
+        while let Some(step) = replay.step().unwrap() {
+            assert_eq!(step, Ok(()), "{}", file.display());
+        }
+        assert!(replay.steps() > 60, "{} steps", replay.steps());
+        assert_eq!(replay.rest(), 0);
+    }
+    let error = at(&server).journal(folder.path()).start().await.unwrap_err();
+    assert!(error.to_string().starts_with("cannot write the journal: "), "{error}");
+    server.shutdown().await;
+}

@@ -88,19 +88,20 @@ impl<E> Queue<E> {
             if self.len == 0 || self.cursor >= bucket_of(end) {
                 return None;
             }
-            self.advance();
+            self.advance(bucket_of(end));
         }
         let first = self.current.pop_if(|entry| entry.at < end)?;
         self.len -= 1;
         Some((first.at, first.event))
     }
 
-    /// Moves to the next bucket, or over a stretch in which nothing is due.
-    fn advance(&mut self) {
+    /// Moves to the next bucket, or over a stretch in which nothing is due, but never past `last`: what is scheduled
+    /// before the cursor all goes into one bucket, and that is slow.
+    fn advance(&mut self, last: u64) {
         let window = self.cursor / WINDOW;
         self.cursor = match self.later.first_key_value() {
             // The ring is empty: jump to just before the window ahead of the first one that waits.
-            Some((&first, _)) if self.in_ring == 0 && first > window + 1 => (first - 1) * WINDOW,
+            Some((&first, _)) if self.in_ring == 0 && first > window + 1 => ((first - 1) * WINDOW).min(last),
             _ => self.cursor + 1,
         };
         if self.cursor.is_multiple_of(WINDOW) {

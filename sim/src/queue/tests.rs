@@ -68,3 +68,18 @@ fn random_schedules_come_in_the_order_of_a_plain_sort() {
     let rest: Vec<(Time, u64)> = expected.into_keys().collect();
     assert_eq!(drain(&mut queue), rest);
 }
+
+#[test]
+fn a_stretch_without_events_does_not_carry_the_cursor_past_the_end_asked_for() {
+    let mut queue = Queue::new();
+    queue.schedule(Time::from_millis(700_000), 700);
+    assert_eq!(queue.pop_before(Time::from_millis(3)), None);
+    assert!(queue.cursor <= bucket_of(Time::from_millis(3)), "later events would share one bucket");
+    queue.schedule(Time::from_millis(50), 50);
+    queue.schedule(Time::from_millis(8), 8);
+    let mut order = Vec::new();
+    while let Some((_, event)) = queue.pop_before(Time::from_millis(1_000_000)) {
+        order.push(event);
+    }
+    assert_eq!(order, [8, 50, 700]);
+}

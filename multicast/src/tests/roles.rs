@@ -11,8 +11,8 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 /// Eight subscribers of a publisher; those numbered `receivers` only receive.
 fn played(seed: u64, net: NetConfig, receivers: std::ops::Range<u64>) -> Group {
     let mut group = Group::new(seed, net);
-    // Five copies are more than the publisher can send: the members must carry the rest.
-    group.config.upload = Some(120_000);
+    // The publisher can send three copies, headers and manifests included: the members must carry the rest.
+    group.config.upload = Some(240_000);
     for number in 0..9 {
         group.config.download_only = receivers.contains(&number);
         group.add(number);

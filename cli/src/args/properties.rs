@@ -54,6 +54,9 @@ impl Properties {
             availability_send_to_all: self.availability_to_all,
             fetch_period: wished.fetch_period.unwrap_or(default.fetch_period),
             push_neighbor_limit: wished.push_neighbor_limit.unwrap_or(default.push_neighbor_limit),
+            strong_push_neighbor_limit: wished
+                .push_neighbor_limit
+                .unwrap_or(default.strong_push_neighbor_limit),
             ..default
         };
         config.validate().map(|()| config)

@@ -32,7 +32,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Action {
     /// Plays one scenario; prints one line of JSON on stdout.
-    Run(RunArguments),
+    Run(Box<RunArguments>),
     /// Runs a recorded node again, step by step, and says where it first does something else than then.
     Replay {
         /// What `run --journal` or `--journal` of the stratus command wrote.
@@ -173,7 +173,7 @@ impl RunArguments {
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse().command {
-        Action::Run(arguments) => arguments,
+        Action::Run(arguments) => *arguments,
         Action::Replay { file } => return replay::replay(&file),
     };
     let scenario = arguments.scenario();

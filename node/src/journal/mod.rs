@@ -61,7 +61,7 @@ impl Header {
             config: config.clone(),
             identity: setup.identity.public(),
             group: setup.group,
-            ring: setup.ring.clone(),
+            ring: setup.ring,
             publish_authority: setup.publish_authority,
             entropy: rng.entropy(),
         }

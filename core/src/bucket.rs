@@ -11,6 +11,8 @@ pub struct Rate {
     pub per_second: u32,
 }
 
+crate::wire_settings!(Rate { burst, per_second });
+
 impl Rate {
     /// Whether both numbers can be kept.
     pub fn is_valid(self) -> bool {

@@ -181,6 +181,12 @@ stratus_core::wire_settings!(Config {
     max_requests,
     max_neighbors,
     max_starts_per_second,
+    announcements,
+    control,
+    maps,
+    pulls,
+    starts,
+    useless,
 });
 
 impl Config {

@@ -150,8 +150,6 @@ impl Default for Config {
     }
 }
 
-stratus_core::wire_settings!(Rate { burst, per_second });
-
 // A journal is replayed with the standard sort: a policy is code.
 stratus_core::wire_settings!(Config {
     heard,
@@ -184,9 +182,14 @@ stratus_core::wire_settings!(Config {
     hints,
     troubles,
     ban_for,
+    longest_ban,
+    bans,
     records,
     requests,
     introductions,
+    messages,
+    excess,
+    comings,
 } but { policy: best::standard });
 
 impl Config {

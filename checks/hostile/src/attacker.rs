@@ -268,8 +268,8 @@ impl Attacker {
                 self.send(peer, false, &craft::boast(stream, slices, self.newest() + 5));
             }
             // A pull now and then shows what the newest run is, and gives it something to record.
-            let run = self.newest() + self.rounds / 25 % 4;
-            let wants = vec![Want { run, manifest: true, positions: BitSet::first(32) }];
+            let want = |run| Want { run, manifest: true, positions: BitSet::first(32) };
+            let wants = (self.newest()..self.newest() + 8).map(want).collect();
             self.send(peer, false, &craft::multicast(&multicast::Message::Pull { stream, wants }));
         }
     }

@@ -163,7 +163,7 @@ async fn attacked(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forgers_are_cut_off_within_a_second_and_nobody_else_is_blamed() {
+async fn forgers_are_cut_off_and_nobody_else_is_blamed() {
     let _alone = ALONE.lock().await;
     let scene = Scene::new(1, 4).await;
     let targets = scene.everybody();
@@ -180,7 +180,10 @@ async fn forgers_are_cut_off_within_a_second_and_nobody_else_is_blamed() {
             report.links, report.still_up
         ));
         assert!(report.borne.len() >= 4, "{behavior:?} attacked nobody: {report:?}");
-        assert!(longest <= Duration::from_secs(1), "{behavior:?}: {report:?}");
+        // A fragment that does not match is proof only when its manifest is here and its sender, asked three times in
+        // 800 ms, has shown no other one (spec MC-21); the rest are proof by themselves.
+        let most = if *behavior == Behavior::ForgeFragments { 3 } else { 1 };
+        assert!(longest <= Duration::from_secs(most), "{behavior:?}: {report:?}");
         assert_eq!(report.still_up, 0, "{behavior:?}: {report:?}");
     }
     assert_eq!(outcome.blamed, hostile, "all of them and nobody else: no bad byte was moved on");

@@ -199,7 +199,12 @@ impl Swarm {
             }
         };
         let place = self.window.get_mut(run).expect("a verified manifest has its place");
-        if place.payload(position).is_some() {
+        if let Some(held) = place.payload(position) {
+            // Forged all the same, if the true one was quicker.
+            if held != payload {
+                self.suspect(turn, from, run, "a fragment that fails its verified manifest");
+                return Verdict::Forged;
+            }
             if is_repair {
                 self.patience.was_hasty();
             }

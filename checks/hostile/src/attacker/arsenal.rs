@@ -45,11 +45,13 @@ impl Attacker {
             }
             Behavior::ForgeMaps => (false, craft::boast(stream, announcement.parameters.slices, 1 << 40)),
             Behavior::Starve => return None,
-            // Pushed fragments that everybody has.
+            // Fragments that everybody has, as if they were pushed.
             Behavior::StarveAlive => {
-                let is_pushed = |bytes: &Bytes| bytes.starts_with(&[2, 14]);
-                let pushed: Vec<_> = self.recorded.iter().filter(|(_, bytes)| is_pushed(bytes)).collect();
-                (*pushed.get(turn as usize % pushed.len().max(1))?).clone()
+                let is_fragment = |bytes: &Bytes| bytes.starts_with(&[2, 15]);
+                let fragments: Vec<_> =
+                    self.recorded.iter().filter(|(_, bytes)| is_fragment(bytes)).collect();
+                let (_, fragment) = fragments.get(turn as usize % fragments.len().max(1))?;
+                (false, [&[2, 14], &fragment[2..]].concat().into())
             }
             Behavior::Replay => {
                 let at = turn as usize % self.recorded.len().max(1);

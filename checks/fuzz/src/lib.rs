@@ -4,6 +4,7 @@
 //! (`checks/fuzz/run`), and on a single file that once was a finding. A test of `checks/tidy` compares [`TARGETS`]
 //! with the decoders in the tree.
 
+mod journal;
 mod life;
 mod streams;
 #[path = "../../../cli/src/ts/mod.rs"]
@@ -18,7 +19,7 @@ use stratus_groupspec::Groupspec;
 pub type Target = fn(&[u8]);
 
 /// Every entry point with its name.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("groupspec", groupspec),
     ("peer_id", peer_id),
     ("overlay_message", wire::<stratus_overlay::Message>),
@@ -33,6 +34,7 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("transport_frames", stratus_transport::testing::read_frames),
     ("transport_stream", streams::transport_stream),
     ("member", life::member),
+    ("journal", journal::journal),
 ];
 
 /// The entry point of this name.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use stratus_core::{DecodeError, Identity, Reader, Wire, Writer};
 use stratus_multicast::{self as multicast, Kind, Piece, PieceFlags, Publish};
@@ -9,6 +11,10 @@ use crate::Command;
 const MAX_ITEMS: usize = 1_024;
 /// Longest text, record or payload in a command.
 const MAX_BYTES: usize = 64 << 10;
+/// Longest round trip.
+const MAX_RTT_MICROS: u64 = 600_000_000;
+/// Largest upload, bytes a second.
+const MAX_UPLOAD: u64 = 1 << 40;
 
 pub(super) fn encode_command(command: &Command, writer: &mut Writer) {
     match command {
@@ -119,7 +125,7 @@ fn encode_multicast(command: &multicast::Command, writer: &mut Writer) {
         }
         C::SetRtt { peer, rtt } => {
             tagged(writer, 7, peer);
-            rtt.encode(writer);
+            writer.varint((rtt.as_micros() as u64).min(MAX_RTT_MICROS));
         }
         C::SetUpload(upload) => tagged(writer, 8, upload),
         C::SetOverrides { name, wishes } => {
@@ -144,9 +150,13 @@ fn decode_multicast(reader: &mut Reader) -> Result<multicast::Command, DecodeErr
         6 => C::SetRecord(reader.sized(MAX_BYTES)?),
         7 => {
             let peer = Wire::decode(reader)?;
-            C::SetRtt { peer, rtt: Wire::decode(reader)? }
+            // Longer is no round trip, and times that are added up must not overflow.
+            C::SetRtt { peer, rtt: Duration::from_micros(reader.varint_up_to(MAX_RTT_MICROS)?) }
         }
-        8 => C::SetUpload(Wire::decode(reader)?),
+        8 => match Wire::decode(reader)? {
+            Some(upload) if upload > MAX_UPLOAD => return Err(DecodeError::Number),
+            upload => C::SetUpload(upload),
+        },
         9 => {
             let name = text(reader)?;
             C::SetOverrides { name, wishes: Wire::decode(reader)? }

@@ -66,11 +66,13 @@ fn strong_members_carry_five_times_what_the_others_do() {
 
 #[test]
 fn weak_members_slow_nobody_and_send_within_their_means() {
-    let usual = Scenario { lead_in: Duration::from_secs(1), ..small() };
+    // Once the trees stand: who asks whom in the first second is chance.
+    let (lead_in, warm_up) = (Duration::from_secs(1), Duration::from_secs(2));
+    let usual = Scenario { lead_in, warm_up, ..small() };
     let results = play_complete(&Scenario { weak: "0.15@0.3".parse().ok(), ..usual.clone() });
     assert!(results.parts["weak"].carried <= 0.3, "{:?}", results.parts);
     let (with, without) = (results.parts["usual"].p99_ms, play_complete(&usual).parts["usual"].p99_ms);
-    assert!(with <= without * 1.5, "p99 of the others {with} ms with them, {without} ms without");
+    assert!(with <= without * 1.4, "p99 of the others {with} ms with them, {without} ms without");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{files, read};
 
 /// Types that are read from bytes, and the entry point that reaches each.
-const REACHED: [(&str, &str); 28] = [
+const REACHED: [(&str, &str); 36] = [
     ("Aged", "overlay_message"),
     ("Announcement", "multicast_announcement"),
     ("Availability", "multicast_map"),
@@ -32,6 +32,15 @@ const REACHED: [(&str, &str); 28] = [
     ("Subscriber", "multicast_message"),
     ("Want", "multicast_message"),
     ("u64", "multicast_message"),
+    // Settings and steps of a journal.
+    ("Duration", "journal"),
+    ("Header", "journal"),
+    ("Option", "journal"),
+    ("RingKey", "journal"),
+    ("Step", "journal"),
+    ("bool", "journal"),
+    ("u32", "journal"),
+    ("usize", "journal"),
     // Three layers have a type of this name.
     ("Message", "node_message"),
     ("Registration", "rendezvous_client"),

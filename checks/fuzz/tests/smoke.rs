@@ -21,14 +21,3 @@ fn no_entry_point_panics_on_any_bytes() {
         assert!(outcome.is_ok(), "{name}: {outcome:?}");
     }
 }
-
-/// Bytes that once broke something, and whose name says what.
-const FINDINGS: [(&str, &str, &[u8]); 0] = [];
-
-#[test]
-fn what_was_found_stays_mended() {
-    for (what, name, data) in FINDINGS {
-        let target = stratus_fuzz::target(name).unwrap_or_else(|| panic!("no entry point {name} for {what}"));
-        target(data);
-    }
-}

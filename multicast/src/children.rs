@@ -327,6 +327,16 @@ mod tests {
     }
 
     #[test]
+    fn children_of_a_slice_and_of_all_end_at_their_limits() {
+        let three = [(1, true), (2, true), (3, true)];
+        assert_eq!(filled(0, &three).judge(&room(50), 0, &peer(7), true), Verdict::Accepted);
+        let four = filled(0, &[&three[..], &[(4, true)]].concat());
+        assert_eq!(four.judge(&room(50), 0, &peer(7), true), Verdict::Refused, "a fifth of the slice");
+        assert_eq!(four.judge(&room(5), 1, &peer(7), false), Verdict::Accepted);
+        assert_eq!(four.judge(&room(4), 1, &peer(7), false), Verdict::Refused, "a fifth of all");
+    }
+
+    #[test]
     fn one_child_of_a_slice_is_on_notice_at_a_time() {
         let mut children = filled(1, &[(1, false), (2, false)]);
         children.end(1, &peer(1), 700);

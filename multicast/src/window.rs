@@ -277,3 +277,40 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stratus_core::testing::identity;
+
+    use super::*;
+    use crate::PieceFlags;
+
+    const LIMITS: Limits =
+        Limits { runs: 4, bytes: 3_000, age: Duration::from_secs(8), key_age: Duration::from_secs(8) };
+
+    #[test]
+    fn as_many_runs_as_the_limit_are_kept_and_one_more_costs_the_oldest() {
+        let mut window = Window::default();
+        assert_eq!(window.reach(3, Time::ZERO, &LIMITS), 0..4);
+        assert_eq!((window.base(), window.len()), (0, 4));
+        assert_eq!(window.reach(4, Time::ZERO, &LIMITS), 4..5);
+        assert_eq!((window.base(), window.len()), (1, 4));
+        window.reach(1 << 60, Time::ZERO, &LIMITS);
+        assert_eq!((window.end(), window.len()), ((1 << 60) + 1, 4));
+    }
+
+    #[test]
+    fn as_many_bytes_as_the_limit_are_kept_and_one_more_costs_the_oldest() {
+        let mut window = Window::default();
+        window.reach(3, Time::ZERO, &LIMITS);
+        for (run, length) in [(0, 1_000), (1, 1_000), (2, 1_000), (3, 1)] {
+            let pieces = vec![PieceEntry::Hashed { flags: PieceFlags::default(), digest: [7; 16] }];
+            let manifest = Manifest::signed(&identity(1), run, run, Duration::ZERO, [0; 16], pieces);
+            window.insert_manifest(Arc::new(manifest), [0; 16]);
+            window.insert_payload(run, 0, Bytes::from(vec![7; length]));
+            window.expire(Time::ZERO, &LIMITS);
+            let expected = if run < 3 { (0, 1_000 * (run as usize + 1)) } else { (1, 2_001) };
+            assert_eq!((window.base(), window.bytes()), expected);
+        }
+    }
+}

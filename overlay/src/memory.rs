@@ -109,9 +109,12 @@ mod tests {
         let mut memory = Memory::new(3);
         let mut rng = Rng::from_seed(1);
         let until = Time::from_millis(700);
-        for place in 0..50 {
+        for place in 0..3 {
             memory.keep(place, &entry(1, false), until, &mut rng);
         }
+        assert!((0..3).all(|place| memory.record(place).is_some()), "at the limit all are there");
+        memory.keep(3, &entry(1, false), until, &mut rng);
+        assert_eq!(memory.len(), 3, "one over it takes the place of another");
         for place in 100..103 {
             memory.keep(place, &entry(1, true), until, &mut rng);
         }

@@ -4,6 +4,7 @@
 //! (`checks/fuzz/run`), and on a single file that once was a finding. A test of `checks/tidy` compares [`TARGETS`]
 //! with the decoders in the tree.
 
+mod examples;
 mod journal;
 mod life;
 mod streams;
@@ -14,6 +15,8 @@ mod ts;
 use bytes::Bytes;
 use stratus_core::{PeerId, Wire};
 use stratus_groupspec::Groupspec;
+
+pub use examples::examples;
 
 /// One entry point.
 pub type Target = fn(&[u8]);

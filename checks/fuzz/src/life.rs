@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use stratus_core::testing::{identity, peer};
 use stratus_core::{
-    Cx, DirectVerify, GroupId, Input, Machine, Output, PeerId, RingKey, Rng, Time, Wire, drive,
+    Cx, DirectVerify, GroupId, Identity, Input, Machine, Output, PeerId, RingKey, Rng, Time, Wire, drive,
 };
 use stratus_multicast::{self as multicast, Overrides, Parameters, Piece, PieceFlags, Publish, StreamId};
 use stratus_node::{Command, Config, Message, Node, Setup};
@@ -13,7 +13,30 @@ use stratus_overlay as overlay;
 /// Who may come and go.
 const PEERS: u8 = 6;
 /// Steps of one life.
-const MOST_STEPS: usize = 400;
+const MOST_STEPS: usize = 600;
+/// Which member it is.
+pub(crate) const OWN: u64 = 50;
+/// The group of all lives.
+pub(crate) const GROUP: GroupId = GroupId::from_bytes([7; 32]);
+
+/// What member `number` is made from.
+pub(crate) fn setup(number: u64) -> Setup {
+    Setup { identity: identity(number), group: GROUP, ring: RingKey::new([3; 32]), publish_authority: None }
+}
+
+pub(crate) fn node(number: u64) -> Node {
+    Node::new(Config::default(), setup(number))
+}
+
+/// The key of one of the streams that there may be.
+pub(crate) fn stream_key(number: u8) -> Identity {
+    identity(1_000 + u64::from(number))
+}
+
+/// Its name.
+pub(crate) fn name(number: u8) -> String {
+    format!("cam{number}")
+}
 
 /// A member's life as the bytes say: links, messages of strangers, commands, time.
 ///
@@ -36,14 +59,7 @@ struct Life {
 
 impl Life {
     fn new() -> Self {
-        let setup = Setup {
-            identity: identity(50),
-            group: GroupId::from_bytes([7; 32]),
-            ring: RingKey::new([3; 32]),
-            publish_authority: None,
-        };
-        let node = Node::new(Config::default(), setup);
-        Self { node, rng: Rng::from_seed(7), now: Time::ZERO, linked: BTreeSet::new() }
+        Self { node: node(OWN), rng: Rng::from_seed(7), now: Time::ZERO, linked: BTreeSet::new() }
     }
 
     /// One step; gives back the bytes that it did not use.
@@ -79,9 +95,8 @@ impl Life {
     }
 
     fn command(&mut self, argument: u8) {
-        let key = identity(1_000 + u64::from(argument / 64));
+        let (key, name) = (stream_key(argument / 64), name(argument / 64));
         let stream = StreamId(key.public());
-        let name = format!("cam{}", argument / 64);
         self.turn(Input::Command(match argument % 8 {
             0 | 1 => {
                 let parameters = Parameters::from(&multicast::Config::default());

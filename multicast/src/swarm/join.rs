@@ -288,3 +288,16 @@ impl Swarm {
         self.owe_maps(now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_starts_a_second_and_not_one_more() {
+        let mut join = Join::default();
+        let at = |millis| Time::from_millis(millis);
+        assert_eq!([7, 500, 900, 1_006].map(|millis| join.admit(at(millis), 3)), [true, true, true, false]);
+        assert!(join.admit(at(1_007), 3), "a second later");
+    }
+}

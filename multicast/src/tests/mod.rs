@@ -5,6 +5,7 @@ mod history;
 mod hostile;
 mod joining;
 mod laws;
+mod limits;
 mod live;
 mod names;
 mod roles;

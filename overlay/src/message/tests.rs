@@ -107,9 +107,12 @@ fn injure(bytes: &mut Vec<u8>, rng: &mut Rng) {
 }
 
 #[test]
-fn counts_over_their_limits_are_refused() {
-    let places = Message::Want((0..41).collect()).to_bytes();
-    assert_eq!(Message::from_bytes(places), Err(DecodeError::TooLong));
+fn counts_over_their_limits_are_refused_and_those_at_them_are_not() {
+    let places = |count| Message::Want((0..count).collect()).to_bytes();
+    assert!(Message::from_bytes(places(40)).is_ok());
+    assert_eq!(Message::from_bytes(places(41)), Err(DecodeError::TooLong));
+    let digests = vec![Digest { place: 3, sequence: 50 }; MAX_DIGESTS];
+    assert!(Message::from_bytes(Message::Offer { role: Role::Start, digests }.to_bytes()).is_ok());
     let digests = vec![Digest { place: 3, sequence: 50 }; MAX_DIGESTS + 1];
     let offer = Message::Offer { role: Role::Start, digests }.to_bytes();
     assert_eq!(Message::from_bytes(offer), Err(DecodeError::TooLong));

@@ -18,6 +18,7 @@ use crate::record::Record;
 mod convergence;
 mod death;
 mod floods;
+mod limits;
 mod links;
 mod meeting;
 mod records;

@@ -8,7 +8,7 @@ mod socket;
 
 use std::time::Duration;
 
-pub use frames::read_frames;
+pub use frames::{frames, read_frames};
 pub(crate) use socket::LossySocket;
 
 /// The quality of everything that one endpoint receives.

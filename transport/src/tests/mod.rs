@@ -1,5 +1,6 @@
 //! Whole endpoints on real loopback sockets.
 
+mod bounds;
 mod flow;
 mod limit;
 mod membership;

@@ -1,6 +1,7 @@
 //! Tests over the source tree itself. Each name says what must be so.
 
 mod arrows;
+mod bounds;
 mod code;
 mod dependencies;
 mod fuzz;

@@ -10,6 +10,8 @@ use stratus_overlay as overlay;
 
 use crate::{Command, Config, Event, Message, Node, Setup};
 
+mod replay;
+
 fn node(number: u64) -> Node {
     let setup = Setup {
         identity: identity(number),

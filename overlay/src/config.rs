@@ -220,6 +220,10 @@ impl Config {
             (self.random_period >= tick && self.leave_period >= tick, "periods must be at least 1 ms"),
             (self.renew_period >= tick, "periods must be at least 1 ms"),
             (
+                self.leave_after >= tick && self.dead_for >= tick,
+                "leave_after and dead_for must be at least 1 ms",
+            ),
+            (
                 self.hurried_interval <= self.gossip_interval,
                 "hurried_interval must be at most gossip_interval",
             ),
@@ -251,5 +255,7 @@ mod tests {
         assert_eq!(open.validate(), Err("incoming_links must be at most half of links"));
         let still = Config { probe_period: Duration::ZERO, ..Config::default() };
         assert_eq!(still.validate(), Err("periods must be at least 1 ms"));
+        let hasty = Config { leave_after: Duration::ZERO, ..Config::default() };
+        assert_eq!(hasty.validate(), Err("leave_after and dead_for must be at least 1 ms"));
     }
 }

@@ -250,7 +250,6 @@ impl Connection {
             {
                 train.push(datagram);
             }
-            self.share.delivered.fetch_add(train.len() as u64, Ordering::Relaxed);
             self.inbox().deliver(self, &mut train);
         }
     }
@@ -282,6 +281,7 @@ impl Inbox {
             && let Some(places) = connection.share.take_many(train.len(), connection.most_waiting)
             && let Ok(slots) = attached.group.events.try_reserve_many(train.len())
         {
+            connection.share.delivered.fetch_add(train.len() as u64, Ordering::Relaxed);
             for ((slot, place), datagram) in slots.zip(places).zip(train.drain(..)) {
                 slot.send(arrival(connection.peer, datagram, place));
             }
@@ -294,6 +294,7 @@ impl Inbox {
         let tag = tag_of(&datagram);
         let attached = self.attached.iter().find(|attached| Some(attached.group.tag()) == tag);
         if let Some(attached) = attached {
+            connection.share.delivered.fetch_add(1, Ordering::Relaxed);
             let place = connection.share.take(connection.most_waiting);
             let arrival = place.map(|place| arrival(connection.peer, datagram, place));
             let sent = arrival.map(|arrival| attached.group.events.try_send(arrival));

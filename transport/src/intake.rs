@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use quinn::ConnectionStats;
+use quinn::{ConnectionStats, FrameStats};
 use stratus_core::PeerId;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -73,30 +73,63 @@ pub(crate) struct Meter {
     received: u64,
     sent: u64,
     delivered: u64,
+    /// Frames of QUIC that bring nothing.
+    idle_frames: u64,
     /// Seconds in a row that were a flood.
     flooded: u32,
 }
 
 /// UDP datagrams a second that come to nothing and are borne: probes, keep-alives, acknowledgements of what
-/// was sent a while ago.
+/// was sent a while ago. As many frames that bring nothing: hundreds fit in one datagram.
 const EMPTY_PER_SECOND: u64 = 2_000;
+/// Streams that a connection may have, both ways and one way.
+const STREAMS: u64 = 8;
 /// So many seconds in a row, and it is no accident.
 const FLOOD_SECONDS: u32 = 2;
 
 impl Meter {
-    /// Looks again, about a second later; says whether the connection has been flooding.
-    pub(crate) fn is_flooded(&mut self, stats: &ConnectionStats, delivered: u64, most: u64) -> bool {
-        self.note(stats.udp_rx.datagrams, stats.udp_tx.datagrams, delivered, most)
+    /// Looks again, about a second later; says whether the connection has been flooding. Of its datagrams so many
+    /// were for a group here, and so many for none.
+    pub(crate) fn is_flooded(
+        &mut self,
+        stats: &ConnectionStats,
+        (delivered, unknown): (u64, u64),
+        most: u64,
+    ) -> bool {
+        let (received, sent) = (stats.udp_rx.datagrams, stats.udp_tx.datagrams);
+        let idle_frames = idle_frames(&stats.frame_rx, received) + unknown;
+        self.note(Self { received, sent, delivered, idle_frames, flooded: 0 }, most)
     }
 
-    fn note(&mut self, received: u64, sent: u64, delivered: u64, most: u64) -> bool {
-        let came = received.saturating_sub(self.received);
-        let of_use = delivered.saturating_sub(self.delivered) + sent.saturating_sub(self.sent);
-        let is_flood = came > most || came > of_use + EMPTY_PER_SECOND;
+    fn note(&mut self, now: Self, most: u64) -> bool {
+        let came = now.received.saturating_sub(self.received);
+        let of_use = now.delivered.saturating_sub(self.delivered) + now.sent.saturating_sub(self.sent);
+        let idle = now.idle_frames.saturating_sub(self.idle_frames);
+        let is_flood = came > most || came > of_use + EMPTY_PER_SECOND || idle > EMPTY_PER_SECOND;
         let flooded = if is_flood { self.flooded + 1 } else { 0 };
-        *self = Self { received, sent, delivered, flooded };
+        *self = Self { flooded, ..now };
         flooded >= FLOOD_SECONDS
     }
+}
+
+/// Frames of QUIC that bring nothing, of all that `received` packets held. An honest peer sends a few a second, for
+/// windows and probes; and no more parts of streams and acknowledgements than streams, in one packet.
+fn idle_frames(frames: &FrameStats, received: u64) -> u64 {
+    let streams = frames.reset_stream + frames.stop_sending + frames.crypto + frames.new_token;
+    let limits = frames.max_data + frames.max_stream_data + frames.max_streams_bidi + frames.max_streams_uni;
+    let blocked = frames.data_blocked
+        + frames.stream_data_blocked
+        + frames.streams_blocked_bidi
+        + frames.streams_blocked_uni;
+    let path = frames.new_connection_id
+        + frames.retire_connection_id
+        + frames.path_challenge
+        + frames.path_response
+        + frames.ping
+        + frames.ack_frequency
+        + frames.immediate_ack;
+    let split = (frames.stream + frames.acks).saturating_sub(STREAMS * received);
+    streams + limits + blocked + path + split
 }
 
 /// Who is kept out of which group, until when. Bounded: whose time ends first makes room.
@@ -145,7 +178,7 @@ mod tests {
                 total.received += came;
                 total.sent += sent;
                 total.delivered += delivered;
-                meter.note(total.received, total.sent, total.delivered, 20_000)
+                meter.note(total, 20_000)
             })
         };
         assert_eq!(seconds([2_000; 3], 0, 0), [false; 3], "as much as is borne");
@@ -154,6 +187,23 @@ mod tests {
         assert_eq!(seconds([20_000; 3], 0, 20_000), [false; 3]);
         assert_eq!(seconds([20_001, 20_001, 7], 0, 20_000), [false, true, false]);
         assert_eq!(seconds([20_001, 7, 20_001], 0, 20_000), [false; 3], "not in a row");
+    }
+
+    #[test]
+    fn frames_that_bring_nothing_are_a_flood_in_whatever_packets_they_come() {
+        let mut stats = ConnectionStats::default();
+        let (mut meter, mut unknown) = (Meter::default(), 0);
+        let mut second = |resets: u64, streams: u64, strays: u64| {
+            stats.udp_rx.datagrams += 100;
+            stats.frame_rx.reset_stream += resets;
+            stats.frame_rx.stream += streams;
+            unknown += strays;
+            meter.is_flooded(&stats, (stats.udp_rx.datagrams, unknown), 20_000)
+        };
+        assert_eq!([second(2_000, 0, 0), second(2_000, 800, 0)], [false; 2], "as much as is borne");
+        assert_eq!([second(2_001, 0, 0), second(2_001, 0, 0), second(0, 0, 0)], [false, true, false]);
+        assert_eq!([second(0, 0, 2_001), second(0, 0, 2_001), second(0, 0, 0)], [false, true, false]);
+        assert_eq!([second(0, 9_000, 0), second(0, 9_000, 0)], [false, true], "parts of streams");
     }
 
     #[test]

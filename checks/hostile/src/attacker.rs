@@ -60,6 +60,8 @@ pub struct Attacker {
     recorded: Vec<(bool, Bytes)>,
     /// Children by slice: the first run that we should push, and since when that run exists.
     roles: BTreeMap<(PeerId, u32), (u64, Option<Instant>)>,
+    /// The gossip made last, and its number.
+    gossiped: Option<(u64, Bytes)>,
     sequence: u64,
     /// Ticks so far.
     rounds: u64,
@@ -86,6 +88,7 @@ impl Attacker {
             manifest: None,
             recorded: Vec::new(),
             roles: BTreeMap::new(),
+            gossiped: None,
             sequence: 0,
             rounds: 0,
             turn: 0,

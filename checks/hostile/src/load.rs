@@ -30,15 +30,20 @@ impl Load {
 
     /// Writes messages until `duration` has passed; says how many.
     pub async fn write(&self, publication: &mut Publication, duration: Duration) -> u64 {
+        self.write_from(publication, 0, duration).await
+    }
+
+    /// The same, going on with message `first`; says which one is next.
+    pub async fn write_from(&self, publication: &mut Publication, first: u64, duration: Duration) -> u64 {
         let mut ticks = tokio::time::interval(self.every);
-        let count = (duration.as_micros() / self.every.as_micros()) as u64;
-        for number in 0..count {
+        let end = first + (duration.as_micros() / self.every.as_micros()) as u64;
+        for number in first..end {
             ticks.tick().await;
             let payload = self.payload(number);
             let message = Outgoing { payload, kind: Kind::Data, is_key: number % 20 == 0 };
             publication.send(message).await.expect("the group is there");
         }
-        count
+        end
     }
 }
 

@@ -4,11 +4,13 @@
 //! a seed, so the same packets meet the same fate; only when they come is up to the machine.
 
 mod frames;
+mod rude;
 mod socket;
 
 use std::time::Duration;
 
 pub use frames::{frames, read_frames};
+pub use rude::{RawFrames, RudeMember};
 pub(crate) use socket::LossySocket;
 
 /// The quality of everything that one endpoint receives.

@@ -1,6 +1,7 @@
 //! Whole endpoints on real loopback sockets.
 
 mod bounds;
+mod floods;
 mod flow;
 mod limit;
 mod membership;

@@ -27,6 +27,8 @@
 
 mod anatomy;
 mod cast;
+mod census;
+mod file;
 mod histogram;
 mod journal;
 mod latency;
@@ -46,12 +48,16 @@ mod uplink;
 mod verify;
 mod world;
 
+pub use file::{Bound, FileError, Must, ScenarioFile, Verdict};
 pub use latency::{Globe, Latency};
 pub use parse::{Multiple, duration_text, parse_duration, parse_rate};
 pub use queue::Queue;
-pub use report::{PartResults, Report, Results, SCHEMA, Timing};
+pub use report::{GroupResults, PartResults, Report, Results, SCHEMA, Timing};
 pub use run::{Options, Outcome, run};
-pub use scenario::{AUDIO_WIRE_PER_PAYLOAD, Kill, LatencyLaw, Scenario, Shape, Share, WIRE_PER_PAYLOAD};
+pub use scenario::{
+    AUDIO_WIRE_PER_PAYLOAD, Bootstrap, Invalid, Kill, LatencyLaw, Partition, Scenario, Shape, Share,
+    WIRE_PER_PAYLOAD,
+};
 pub use size::{ACK_BYTES, HANDSHAKE_BYTES, MOST_LIVE_BYTES, Size};
 pub use trace::{Kind, Trace};
 pub use uplink::{Class, Uplink};

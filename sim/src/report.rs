@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::file::Verdict;
 use crate::scenario::Scenario;
 
 /// One run: what was played and what came of it. Serialises to one line of JSON.
@@ -11,10 +12,17 @@ use crate::scenario::Scenario;
 pub struct Report {
     /// Rises when a field changes its meaning or goes.
     pub schema: u32,
+    /// BLAKE3 over all of the scenario but its seed: runs with the same hash differ by chance alone.
+    pub scenario_hash: String,
+    /// From which every draw came.
+    pub seed: u64,
     /// What was played.
     pub scenario: Scenario,
     /// What came of it.
     pub results: Results,
+    /// What its file says must hold, and whether it did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub must: Vec<Verdict>,
     /// How long it took here.
     pub timing: Timing,
 }
@@ -68,6 +76,8 @@ pub struct Results {
     pub idle_media_bytes: u64,
     /// What came of each part: publishers, strong, usual, weak, those that only receive, those that play nothing.
     pub parts: BTreeMap<&'static str, PartResults>,
+    /// How well the group was put together; only where nothing is played.
+    pub group: Option<GroupResults>,
     /// Fragments received by push, of all.
     pub pushed_share: f64,
     /// Fragments received because they were pulled.
@@ -99,6 +109,58 @@ pub struct Results {
     pub trace_hash: String,
 }
 
+/// How well a group was put together, by one that sees all links. *Right* is a member that is linked, at both ends,
+/// with the three nearest living members on each side. Times are to a quarter of a second.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct GroupResults {
+    /// Members there at the end.
+    pub members: u32,
+    /// Those of them without a link.
+    pub lonely: u32,
+    /// From the last join to 99.9 % right successors, seconds. A round of gossip is one second.
+    pub ring_s: Option<f64>,
+    /// From the last join until everybody was right, seconds.
+    pub exact_s: Option<f64>,
+    /// Exchanges that a member had begun by then.
+    pub exact_exchanges: f64,
+    /// From the end of the last fault until everybody was right, seconds.
+    pub recovered_s: Option<f64>,
+    /// Share of members that were right, over all counts after the group had settled.
+    pub exact_share: f64,
+    /// Share of members that were right in the end.
+    pub exact_at_end: f64,
+    /// Parts without a link between them in the end.
+    pub components: u32,
+    /// Mean links of a member.
+    pub links_mean: f64,
+    /// Most links of a member.
+    pub links_most: u32,
+    /// `links_mean` for a link of min(n − 1, 2·log₂ n + 13).
+    pub links_expected_ratio: f64,
+    /// Hops from a random member to the one nearest to a random place, always to the neighbor nearest to it.
+    pub hops_mean: f64,
+    /// 99 of 100 take no more.
+    pub hops_p99: u32,
+    /// The most.
+    pub hops_most: u32,
+    /// Look-ups tried after the group had settled.
+    pub look_ups: u64,
+    /// Share of them that ended at the nearest living member; a dead neighbor is noticed and passed by.
+    pub look_ups_reached: f64,
+    /// Share that did without meeting a dead one.
+    pub look_ups_straight: f64,
+    /// Share of members whose estimate of the group's size is right within a fifth.
+    pub estimate_within_20: f64,
+    /// Within a tenth.
+    pub estimate_within_10: f64,
+    /// Half are wrong by less than this.
+    pub estimate_median_error: f64,
+    /// Bytes of membership that a member sends a second, after the group had settled.
+    pub membership_bytes_per_s: f64,
+    /// The same with all headers, handshakes and acknowledgements.
+    pub wire_bytes_per_s: f64,
+}
+
 /// What came of the members of one part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PartResults {
@@ -121,10 +183,20 @@ pub struct Timing {
     pub events_per_s: f64,
     /// Messages played a second.
     pub deliveries_per_s: f64,
+    /// Most memory that the program had, bytes for a member; `None` where the system does not tell.
+    pub peak_bytes_per_member: Option<u64>,
+}
+
+impl Results {
+    /// One with every figure in it that there may be, to look up names.
+    pub(crate) fn every_figure() -> Self {
+        let parts = crate::cast::Part::ALL.map(|part| (part.name(), PartResults::default()));
+        Self { parts: parts.into(), group: Some(GroupResults::default()), ..Self::default() }
+    }
 }
 
 /// The report's form.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// `part` of `whole`, to six places; 0 of nothing.
 pub(crate) fn ratio(part: f64, whole: f64) -> f64 {

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use stratus_core::Time;
-use stratus_multicast::{Event as Heard, StreamId, StreamMessage};
+use bytes::Bytes;
+use stratus_core::{Lookup, Time};
+use stratus_multicast::{self as multicast, Event as Heard, Piece, StreamId, StreamMessage};
 use stratus_node::{Event, Input, Message, Node, Output};
 use stratus_overlay as overlay;
 
@@ -30,6 +32,11 @@ pub(crate) struct Score {
     pub(crate) delays: [Histogram; 1 + Part::ALL.len()],
     /// Delays count from here on.
     warm_at: Time,
+    /// What is older than this is not delivered.
+    window: Duration,
+    /// Where the fragments lie that were published: members pass on shared bytes, so whatever lies elsewhere is
+    /// nobody's.
+    known: Lookup<(usize, usize), ()>,
     pub(crate) anatomy: Option<Anatomy>,
     pub(crate) journal: Option<Journal>,
     pub(crate) faults: Faults,
@@ -74,6 +81,14 @@ impl Faults {
         }
     }
 
+    /// Adds one that is nobody's in particular.
+    pub(crate) fn add_of_group(&mut self, at: Time, what: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.words.len() < MOST_WORDS {
+            self.words.push(format!("{at}: {}", what()));
+        }
+    }
+
     /// Adds so many that the world counted without saying whose they are.
     pub(crate) fn add_counted(&mut self, at: Time, count: u64, what: &str) {
         self.count += count;
@@ -90,6 +105,7 @@ impl Score {
         sources: Vec<Source>,
         streams: &[StreamId],
         warm_at: Time,
+        window: Duration,
         anatomy: Option<Anatomy>,
     ) -> Self {
         Self {
@@ -101,6 +117,8 @@ impl Score {
             received: Vec::new(),
             delays: std::array::from_fn(|_| Histogram::new()),
             warm_at,
+            window,
+            known: Lookup::new(),
             anatomy,
             journal: None,
             faults: Faults::default(),
@@ -125,6 +143,23 @@ impl Score {
     pub(crate) fn next_write(&self) -> Option<(Time, usize)> {
         let next = |(number, source): (usize, &Source)| source.next_at().map(|at| (at, number));
         self.sources.iter().enumerate().filter_map(next).min()
+    }
+
+    /// Writes the next message of a stream at `at`.
+    pub(crate) fn write(&mut self, at: Time, stream: usize) -> Vec<Piece> {
+        let pieces = self.sources[stream].write(at);
+        for piece in &pieces {
+            self.known.insert(whereabouts(&piece.payload), ());
+        }
+        pieces
+    }
+
+    /// Nothing is passed on that was not published.
+    fn passed_on(&mut self, now: Time, packet: &Packet<Message>, message: &Message) {
+        let Message::Multicast(multicast::Message::Fragment { payload, .. }) = message else { return };
+        if self.known.get(&whereabouts(payload)).is_none() {
+            self.faults.add(now, packet.head.from, || "it passed on what nobody published".into());
+        }
     }
 
     fn heard(&mut self, now: Time, member: u32, event: Heard) -> (u64, u64) {
@@ -170,6 +205,10 @@ impl Score {
         if written.pieces != message.pieces {
             self.faults.add(now, member, || format!("message {number} is not as it was published"));
         }
+        if now.since(written.at) > self.window {
+            let age = now.since(written.at);
+            self.faults.add(now, member, || format!("message {number} came after the window, {age:?} old"));
+        }
         let player = &mut self.players[member as usize * self.sources.len() + stream];
         if player.last.is_some_and(|last| number <= last) {
             self.faults.add(now, member, || format!("message {number} came twice or out of order"));
@@ -192,9 +231,10 @@ impl Score {
 }
 
 impl Watch<Node> for Score {
-    fn sent(&mut self, _: Time, packet: &Packet<Message>) {
+    fn sent(&mut self, now: Time, packet: &Packet<Message>) {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
         self.sent[packet.head.from as usize] += Purpose::of(message, packet.head.length);
+        self.passed_on(now, packet, message);
         if let Some(anatomy) = &mut self.anatomy {
             anatomy.sent(packet, message);
         }
@@ -230,4 +270,8 @@ impl Watch<Node> for Score {
             Event::Overlay(_) => (2, 0),
         }
     }
+}
+
+fn whereabouts(payload: &Bytes) -> (usize, usize) {
+    (payload.as_ptr() as usize, payload.len())
 }

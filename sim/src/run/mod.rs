@@ -11,26 +11,29 @@ use stratus_overlay as overlay;
 
 use crate::anatomy::{Anatomy, State};
 use crate::cast::{Cast, Part};
+use crate::census::Census;
 use crate::journal::Journal;
 use crate::rendezvous::Listing;
 use crate::report::{Results, ratio};
-use crate::scenario::{Scenario, Share};
+use crate::scenario::{Bootstrap, Scenario, Share};
 use crate::score::Score;
 use crate::source::Source;
 use crate::world::{self, Totals, World};
 
+mod group;
+mod oracles;
 mod results;
 #[cfg(test)]
 mod scenes;
 #[cfg(test)]
 mod tests;
 
-use results::fallen;
-
 /// From joining to the server's answer: a round trip of a typical pair.
 const RENDEZVOUS: Duration = Duration::from_millis(60);
 /// A member that says nothing stays listed for this long.
 const LISTED_FOR: Duration = Duration::from_secs(60);
+/// How often it is counted how well a group without streams is put together.
+const COUNT_EVERY: Duration = Duration::from_millis(250);
 /// How often promises are checked that are not checked at every event.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
@@ -83,6 +86,8 @@ enum Act {
     Unlist(u32),
     Unpublish,
     Check,
+    Part,
+    Count,
 }
 
 struct Run<'a> {
@@ -99,6 +104,10 @@ struct Run<'a> {
     stream_keys: Vec<Identity>,
     streams: Vec<StreamId>,
     listing: Listing,
+    /// Where each member is on the ring.
+    places: Vec<u64>,
+    /// Where nothing is played.
+    census: Option<Census>,
     /// Each member's counters of each stream when they were last looked at.
     infos: Vec<MulticastInfo>,
     neighbors_mean: f64,
@@ -107,6 +116,8 @@ struct Run<'a> {
     end_at: Time,
     /// The world's counts when they were last looked at.
     totals: Totals,
+    /// Whose limits are looked at next.
+    next_limits: u32,
 }
 
 impl<'a> Run<'a> {
@@ -125,15 +136,28 @@ impl<'a> Run<'a> {
         let anatomy = (options.with_anatomy && count == 1)
             .then(|| Anatomy::new(scenario.members, config.multicast.slices));
         let sources = (0..count as u64).map(|number| Source::new(scenario, start, number)).collect();
-        let mut score = Score::new(cast, sources, &streams, start + scenario.warm_up, anatomy);
+        let mut score = Score::new(
+            cast,
+            sources,
+            &streams,
+            start + scenario.warm_up,
+            config.multicast.window_duration,
+            anatomy,
+        );
         score.journal = options.journal_of.map(Journal::of);
         let between = world::Config {
             loss_ppm: (scenario.loss * 1e6).round() as u32,
             jitter: scenario.jitter,
             ..world::Config::new(scenario.latency.draw(scenario.seed))
         };
+        let census = (scenario.publishers == 0).then(|| {
+            let faults_end = scenario.faults_end().map(|end| start + end);
+            Census::new(chance.fork("census"), Time::ZERO + scenario.join_over, faults_end)
+        });
         let mut run = Self {
             scenario,
+            places: Vec::new(),
+            census,
             config,
             world: World::new(between, scenario.seed, options.trace_lines, score),
             script: BTreeMap::new(),
@@ -149,6 +173,7 @@ impl<'a> Run<'a> {
             wire_before: 0,
             end_at: start + scenario.secs,
             totals: Totals::default(),
+            next_limits: 0,
         };
         run.plan_all(publish_at, start);
         run
@@ -167,14 +192,20 @@ impl<'a> Run<'a> {
         if let Some(kill) = self.scenario.kill {
             self.plan(start + kill.at, Act::Kill);
         }
+        if let Some(cut) = self.scenario.partition {
+            self.plan(start + cut.at, Act::Part);
+        }
         let minutes = self.scenario.secs.as_secs_f64() / 60.0;
-        let replaced = self.scenario.churn * f64::from(self.scenario.viewer_count()) * minutes;
+        let replaced = self.scenario.churn * f64::from(self.scenario.mortal_count()) * minutes;
         for _ in 0..replaced.round() as u64 {
             let at = start + self.chance.between(Duration::ZERO, self.scenario.secs);
             self.plan(at, Act::Replace);
         }
         self.plan(self.end_at, Act::Unpublish);
         self.plan(Time::ZERO + CHECK_EVERY, Act::Check);
+        if self.census.is_some() {
+            self.plan(Time::ZERO + COUNT_EVERY, Act::Count);
+        }
     }
 
     fn plan(&mut self, at: Time, act: Act) {
@@ -229,6 +260,11 @@ impl<'a> Run<'a> {
             Act::Replace => self.replace(),
             Act::Unlist(member) => self.listing.remove(&self.address_of(member)),
             Act::Unpublish => self.unpublish(),
+            Act::Part => self.part(),
+            Act::Count => {
+                self.count();
+                self.plan(self.world.now() + COUNT_EVERY, Act::Count);
+            }
             Act::Check => {
                 self.check();
                 let is_close_look = self.world.watch.anatomy.is_some();
@@ -256,6 +292,7 @@ impl<'a> Run<'a> {
         let mut header = Header::new(&config, &setup, &self.chance);
         let node = Node::new(config, setup);
         let member = self.world.join(peer, node, rate);
+        self.places.push(self.keys.ring.address(&peer).prefix());
         header.entropy = self.world.entropy(member);
         if let Some(journal) = self.world.watch.journal.as_mut().filter(|journal| journal.is_of(member)) {
             journal.open(&header);
@@ -293,7 +330,10 @@ impl<'a> Run<'a> {
             return;
         }
         let address = self.address_of(member);
-        let named = self.listing.bootstrap(&address, &mut self.chance);
+        let named = match self.scenario.bootstrap {
+            Bootstrap::Server => self.listing.bootstrap(&address, &mut self.chance),
+            Bootstrap::One => Vec::from_iter((member > 0).then_some(0)),
+        };
         let records =
             named.iter().map(|other| self.world.machine(*other).overlay().own_record().clone()).collect();
         self.listing.add(address, member);
@@ -327,14 +367,14 @@ impl<'a> Run<'a> {
         self.world.run_until(at);
         let stream = self.streams[number];
         let publisher = self.world.watch.cast.publisher_of(number);
-        for piece in self.world.watch.sources[number].write(at) {
+        for piece in self.world.watch.write(at, number) {
             self.world.command(publisher, Command::Multicast(multicast::Command::Write { stream, piece }));
         }
     }
 
     fn kill(&mut self) {
         let share = self.scenario.kill.map_or(0.0, |kill| kill.share);
-        let mut victims = self.viewers();
+        let mut victims = self.mortals();
         self.chance.shuffle(&mut victims);
         victims.truncate((victims.len() as f64 * share).round() as usize);
         for victim in victims {
@@ -342,10 +382,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Living members that play and do not publish.
-    fn viewers(&self) -> Vec<u32> {
-        let is_viewer = |member: &u32| self.world.watch.cast.part(*member) != Part::Publisher;
-        self.survivors().filter(is_viewer).collect()
+    /// Living members that may die: those that play and do not publish, or all where nothing is played.
+    fn mortals(&self) -> Vec<u32> {
+        let watch = &self.world.watch;
+        let is_mortal = |member: &u32| {
+            self.census.is_some() || watch.cast.plays(*member) && watch.cast.part(*member) != Part::Publisher
+        };
+        let everybody = 0..self.world.member_count();
+        everybody.filter(|member| self.world.is_alive(*member)).filter(is_mortal).collect()
     }
 
     fn kill_one(&mut self, victim: u32) {
@@ -356,8 +400,8 @@ impl<'a> Run<'a> {
 
     /// A viewer goes, with or without a word, and a newcomer takes its place.
     fn replace(&mut self) {
-        let viewers = self.viewers();
-        let Some(leaver) = self.chance.pick(&viewers).copied() else { return };
+        let mortals = self.mortals();
+        let Some(leaver) = self.chance.pick(&mortals).copied() else { return };
         if self.chance.chance(1, 2) {
             self.kill_one(leaver);
         } else {
@@ -382,32 +426,6 @@ impl<'a> Run<'a> {
 
     fn wire_bytes(&self) -> u64 {
         (0..self.world.member_count()).map(|member| self.world.sent_bytes(member)).sum()
-    }
-
-    /// Counters may rise or stay; a machine must move on when woken; no datagram may be too long.
-    fn check(&mut self) {
-        let now = self.world.now();
-        let count = self.streams.len();
-        self.infos.resize(self.world.member_count() as usize * count, MulticastInfo::default());
-        for (place, known) in self.infos.iter_mut().enumerate() {
-            let (member, stream) = ((place / count) as u32, self.streams[place % count]);
-            let Some(info) = self.world.machine(member).multicast().stream(&stream) else { continue };
-            let before = std::mem::replace(known, info.counters);
-            if let Some(what) = fallen(&before, &info.counters) {
-                self.world.watch.faults.add(now, member, || format!("a counter fell: {what}"));
-            }
-        }
-        let (before, totals) = (self.totals, self.world.totals());
-        let faults = &mut self.world.watch.faults;
-        let oversized = totals.oversized - before.oversized;
-        faults.add_counted(now, oversized, "a datagram was longer than any path carries");
-        faults.add_counted(
-            now,
-            totals.stuck - before.stuck,
-            "a machine was due again at the moment it was woken",
-        );
-        self.totals = totals;
-        self.note_state();
     }
 
     /// How far the trees have grown, for the anatomy.

@@ -91,6 +91,7 @@ impl Run<'_> {
     /// Adds everything up.
     pub(super) fn results(&mut self) -> Results {
         let totals = self.world.totals();
+        let group = self.group_results();
         let score = &self.world.watch;
         let published: Vec<u64> =
             score.sources.iter().map(|source| source.published().len() as u64).collect();
@@ -138,6 +139,7 @@ impl Run<'_> {
             peer_share: 1.0 - of_payload(publishers_sent),
             idle_media_bytes: idle_media.sum(),
             parts: self.parts(),
+            group,
             pushed_share: ratio(sums.pushed as f64, (sums.pushed + sums.pulled) as f64),
             pulled_fragments: sums.pulled,
             duplicate_fragments: sums.duplicates,
@@ -193,35 +195,4 @@ impl Run<'_> {
         }
         parts
     }
-}
-
-/// Which counter is smaller than it was.
-pub(super) fn fallen(before: &MulticastInfo, after: &MulticastInfo) -> Option<&'static str> {
-    let pairs = counters(before).into_iter().zip(counters(after));
-    pairs.into_iter().find(|((_, before), (_, after))| after < before).map(|((name, _), _)| name)
-}
-
-fn counters(info: &MulticastInfo) -> [(&'static str, u64); 20] {
-    [
-        ("pushed_to_peers.bytes", info.pushed_to_peers.bytes),
-        ("pushed_to_peers.fragments", info.pushed_to_peers.fragments),
-        ("pushed_from_peers.bytes", info.pushed_from_peers.bytes),
-        ("pushed_from_peers.fragments", info.pushed_from_peers.fragments),
-        ("requested_by_peers.bytes", info.requested_by_peers.bytes),
-        ("requested_by_peers.fragments", info.requested_by_peers.fragments),
-        ("requested_from_peers.bytes", info.requested_from_peers.bytes),
-        ("requested_from_peers.fragments", info.requested_from_peers.fragments),
-        ("duplicates.bytes", info.duplicates.bytes),
-        ("duplicates.fragments", info.duplicates.fragments),
-        ("manifests_sent_bytes", info.manifests_sent_bytes),
-        ("manifests_received_bytes", info.manifests_received_bytes),
-        ("control_sent_bytes", info.control_sent_bytes),
-        ("control_received_bytes", info.control_received_bytes),
-        ("pulls_sent", info.pulls_sent),
-        ("refusals_sent", info.refusals_sent),
-        ("reparented", info.reparented),
-        ("quickened", info.quickened),
-        ("messages_delivered", info.messages_delivered),
-        ("fragments_given_up", info.fragments_given_up),
-    ]
 }

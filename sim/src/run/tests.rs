@@ -89,11 +89,19 @@ fn frames_around_the_globe_arrive_whole() {
 fn a_run_is_one_line_whose_timing_stands_apart() {
     use crate::report::{Report, SCHEMA, Timing};
     let scenario = Scenario { members: 5, secs: Duration::from_secs(1), ..small() };
-    let report = Report { schema: SCHEMA, results: results(&scenario), timing: Timing::default(), scenario };
+    let report = Report {
+        schema: SCHEMA,
+        scenario_hash: scenario.hash(),
+        seed: 1,
+        results: results(&scenario),
+        must: Vec::new(),
+        timing: Timing::default(),
+        scenario,
+    };
     let line = serde_json::to_string(&report).unwrap();
     let value: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert!(!line.contains('\n'));
-    assert_eq!(value["schema"], 2);
+    assert_eq!(value["schema"], 3);
     assert_eq!(value["scenario"]["latency"], "uniform:10ms..50ms");
     assert!(value["results"]["trace_hash"].as_str().is_some_and(|hash| hash.len() == 32));
     assert!(value["timing"]["wall_s"].is_number() && value["results"]["wall_s"].is_null());

@@ -66,6 +66,11 @@ impl Links {
         std::mem::take(&mut self.links)
     }
 
+    /// Appends the numbers of those to whom a link is up.
+    pub(super) fn open_peers(&self, into: &mut Vec<u32>) {
+        into.extend(self.links.iter().filter(|link| !link.is_closing).map(|link| link.peer));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.links.len()
     }
@@ -94,7 +99,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             return;
         }
         let most = self.config.most_links;
-        if !self.is_alive(to) {
+        if !self.is_alive(to) || self.cut_until(from, to).is_some() {
             let waited = self.config.latency.one_way(from, to) * 3;
             let rest = self.config.dial_timeout.saturating_sub(waited);
             self.queue.schedule(self.now + rest, Happening::DialFailed { from, to });

@@ -133,6 +133,8 @@ pub struct World<M: Member, W: Watch<M>> {
     trace: Trace,
     totals: Totals,
     next_link: u32,
+    /// Until when members on different sides cannot reach each other.
+    cut_until: Option<Time>,
     /// Outputs of the turn in progress; kept to reuse its memory.
     outputs: Vec<M::Output>,
 }
@@ -159,6 +161,8 @@ struct Seat<M> {
     /// When the queue will wake it, if it will.
     armed: Option<Time>,
     sent_bytes: u64,
+    /// Whether it is on the far side of a partition.
+    is_apart: bool,
 }
 
 /// ```text
@@ -190,6 +194,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             trace: Trace::new(trace_lines),
             totals: Totals::default(),
             next_link: 0,
+            cut_until: None,
             outputs: Vec::new(),
         }
     }
@@ -206,6 +211,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             uplink: Uplink::new(rate, self.config.queue_bytes),
             armed: None,
             sent_bytes: 0,
+            is_apart: false,
         };
         self.seats.push(seat);
         assert!(self.numbers.insert(peer, number).is_none(), "a peer joined twice");
@@ -246,6 +252,22 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             self.send_close(member, link.peer, link.number);
         }
         self.seats[member as usize].life = Life::Leaving;
+    }
+
+    /// Cuts `apart` off from all others until a moment: datagrams between the sides are lost, what is reliable comes
+    /// after it, dials come to nothing.
+    ///
+    /// Links across are not ended here: members notice by themselves, long before the transport would.
+    pub fn part(&mut self, apart: &[u32], until: Time) {
+        self.seats.iter_mut().for_each(|seat| seat.is_apart = false);
+        apart.iter().for_each(|member| self.seats[*member as usize].is_apart = true);
+        self.cut_until = Some(until);
+    }
+
+    /// Until when two members cannot reach each other, if they cannot.
+    fn cut_until(&self, a: u32, b: u32) -> Option<Time> {
+        let until = self.cut_until.filter(|until| self.now < *until)?;
+        (self.seats[a as usize].is_apart != self.seats[b as usize].is_apart).then_some(until)
     }
 
     /// Lets everything happen that is due before `end`; then it is `end`.
@@ -290,6 +312,16 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     /// How many links a member has.
     pub fn link_count(&self, member: u32) -> usize {
         self.seats[member as usize].links.len()
+    }
+
+    /// Appends those to whom a member has an open link, by number.
+    pub fn open_links(&self, member: u32, into: &mut Vec<u32>) {
+        self.seats[member as usize].links.open_peers(into);
+    }
+
+    /// Whether a member has an open link to `other`.
+    pub fn has_link(&self, member: u32, other: u32) -> bool {
+        self.seats[member as usize].links.open(other).is_some()
     }
 
     /// Packets that wait or travel.

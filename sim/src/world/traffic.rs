@@ -129,19 +129,35 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         let one_way =
             link.map_or_else(|| self.config.latency.one_way(head.from, head.to), |link| link.one_way);
         let lane = match head.how {
-            Delivery::Live { .. } if self.is_lost(1) => return None,
+            Delivery::Live { .. } if self.cut_until(head.from, head.to).is_some() || self.is_lost(1) => {
+                return None;
+            }
             Delivery::Live { .. } => return Some(head.sent_at + one_way + self.jitter()),
             Delivery::Control => 0,
             Delivery::Bulk => 1,
         };
         let repeats = self.repeats(head);
         let mut at = head.sent_at + one_way + one_way * 2 * repeats;
+        if let Some(until) = self.cut_until(head.from, head.to) {
+            at = self.first_probe_after(until, head.sent_at, one_way) + one_way;
+        }
         let link = self.seats[head.from as usize].links.get_mut(head.to);
         if let Some(link) = link.filter(|link| link.number == head.link) {
             at = at.max(link.in_order_until[lane]);
             link.in_order_until[lane] = at;
         }
         Some(at)
+    }
+
+    /// When a sender that heard nothing since `sent_at` first tries again after `until`: it waits a round trip and a
+    /// half at first, and twice as long each time.
+    fn first_probe_after(&self, until: Time, sent_at: Time, one_way: Duration) -> Time {
+        let (mut at, mut wait) = (sent_at, (one_way * 3).max(Duration::from_millis(1)));
+        while at < until {
+            at += wait;
+            wait *= 2;
+        }
+        at
     }
 
     /// How often in a row something of a reliable message is lost. Each time is noticed and made good one round

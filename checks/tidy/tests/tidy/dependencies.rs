@@ -139,6 +139,7 @@ const REASONS: [(&str, &[(&str, &str)]); 17] = [
             ("clap", "its command line"),
             ("serde", "its JSON line"),
             ("serde_json", "its JSON line"),
+            ("toml", "scenario files, with the line of what is wrong in them"),
         ],
     ),
     (

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use stratus_node::journal::{Divergence, Replay, ReplayError};
 
-use crate::BROKEN_PROMISE;
+use super::BROKEN_PROMISE;
 
 /// Outputs of a step that are shown.
 const MOST_SHOWN: usize = 20;

@@ -88,6 +88,19 @@ impl Troubles {
         self.cases.retain(|_, case| matches!(case.trouble, Trouble::Left(_)));
     }
 
+    /// Those that were full may be tried again by `at`.
+    pub(crate) fn hasten_full(&mut self, at: Time) {
+        for case in self.cases.values_mut().filter(|case| matches!(case.trouble, Trouble::Full)) {
+            case.until = case.until.min(at);
+        }
+    }
+
+    /// When the next of those may be linked with again that are still heard of.
+    pub(crate) fn next_end(&self, now: Time) -> Option<Time> {
+        let is_heard = |case: &&Case| matches!(case.trouble, Trouble::Full | Trouble::Unreached);
+        self.cases.values().filter(is_heard).map(|case| case.until).filter(|until| *until > now).min()
+    }
+
     /// Whether nobody should be dialled at `place` to see whether it is back.
     pub(crate) fn is_hopeless(&self, place: Place) -> bool {
         let trouble = self.cases.get(&place).map(|case| case.trouble);
@@ -144,6 +157,16 @@ mod tests {
         troubles.note(3, Trouble::Left(7), at(0), Duration::from_secs(30), LONGEST);
         troubles.forgive_all();
         assert!(!troubles.avoids(50, at(0)) && troubles.is_hopeless(3));
+    }
+
+    #[test]
+    fn the_full_may_be_tried_sooner_and_the_dead_may_not() {
+        let mut troubles = troubled(Trouble::Dead(3), 1);
+        troubles.note(3, Trouble::Full, at(0), Duration::from_secs(75), LONGEST);
+        assert_eq!((troubles.next_end(at(0)), troubles.next_end(at(75))), (Some(at(75)), None));
+        troubles.hasten_full(at(2));
+        assert_eq!(troubles.next_end(at(0)), Some(at(2)));
+        assert!(troubles.avoids(3, at(1)) && !troubles.avoids(3, at(2)) && troubles.avoids(50, at(29)));
     }
 
     #[test]

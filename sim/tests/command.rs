@@ -71,3 +71,39 @@ fn a_recorded_member_does_the_same_again_and_a_changed_journal_diverges() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("not a journal of this version"));
 }
+
+#[test]
+fn a_file_is_played_and_a_promise_that_does_not_hold_ends_with_5_and_the_command_to_see_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("eight.toml");
+    let path = file.to_str().unwrap();
+    let scenario =
+        "[scenario]\nmembers = 8\npublishers = 0\njoin_over = \"1s\"\nsettle = \"3s\"\nsecs = \"1s\"\n";
+    let write = |must: &str| {
+        let text = format!("about = \"Eight\"\ngoal = \"C1\"\nseed = 3\n{scenario}[must]\n{must}\n");
+        std::fs::write(&file, text).unwrap();
+    };
+    write("group.components = \"= 1\"\ngroup.links_mean = \">= 7\"");
+    let good = stratus_sim(&["run", path]);
+    let value: serde_json::Value = serde_json::from_slice(&good.stdout).unwrap();
+    assert_eq!((good.status.code(), &value["seed"]), (Some(0), &serde_json::json!(3)));
+    assert_eq!(
+        (&value["results"]["group"]["members"], value["must"].as_array().unwrap().len()),
+        (&8.into(), 2)
+    );
+    write("group.links_mean = \">= 8\"");
+    let bad = stratus_sim(&["run", path, "--seed", "5", "--members", "7"]);
+    let said = String::from_utf8(bad.stderr).unwrap();
+    assert_eq!(bad.status.code(), Some(5), "{said}");
+    assert!(said.contains("group.links_mean must be >= 8, and is 6"), "{said}");
+    assert!(
+        said.contains(&format!("to play it again: stratus-sim run {path} --members 7 --seed 5")),
+        "{said}"
+    );
+    std::fs::write(&file, "about = 3").unwrap();
+    let refused = stratus_sim(&["run", path]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        String::from_utf8(refused.stderr).unwrap().contains("eight.toml: line 1: invalid type: integer `3`")
+    );
+}

@@ -1,5 +1,6 @@
 use stratus_core::{Cx, Delivery, PeerId, Time};
 
+use super::parting::ALONE_RETRY;
 use super::{Overlay, timer};
 use crate::api::{Event, Output};
 use crate::best::RING_EACH_SIDE;
@@ -78,6 +79,8 @@ impl Overlay {
             self.timers.clear(timer::PROBE);
             self.timers.clear(timer::GOSSIP);
             self.timers.clear(timer::SILENCE);
+            // Each that had no room refers to others that are nearer to us, and sooner or later to one that takes us.
+            self.troubles.hasten_full(cx.now + cx.rng.jitter(ALONE_RETRY));
         }
         self.ask_others_than(cx, peer, out);
         self.sort_soon(cx);

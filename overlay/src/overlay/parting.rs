@@ -8,7 +8,7 @@ use crate::message::{Farewell, Message};
 use crate::troubles::Trouble;
 
 /// When a member that is full is dialled again by one who has no other neighbor.
-const ALONE_RETRY: Duration = Duration::from_secs(1);
+pub(super) const ALONE_RETRY: Duration = Duration::from_secs(1);
 
 /// How links end that nobody wants any more. Source: spec OV-11.
 impl Overlay {
@@ -59,7 +59,6 @@ impl Overlay {
                 let duration = if self.neighbor_count() > 1 { longest / 4 } else { ALONE_RETRY };
                 let duration = cx.rng.jitter(duration);
                 self.troubles.note(place, Trouble::Full, cx.now, duration, longest);
-                self.timers.set_sooner(timer::SORT, cx.now + duration);
             }
         }
         self.close(cx, from, out);

@@ -47,6 +47,10 @@ impl Overlay {
         let before = std::mem::replace(&mut self.best, (self.config.policy)(&view));
         self.react(cx, &before, out);
         self.dial_wanted(cx, out);
+        // Whoever is left out for a while is thought of again when that ends. Source: spec OV-13.
+        if let Some(end) = self.troubles.next_end(cx.now) {
+            self.timers.set_sooner(timer::SORT, end);
+        }
         if self.has_unneeded() && self.timers.get(timer::PART).is_none() {
             self.timers.set(timer::PART, cx.now + cx.rng.jitter(self.config.leave_after / 2));
         }

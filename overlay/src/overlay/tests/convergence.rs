@@ -43,6 +43,22 @@ fn a_crowd_that_comes_to_one_member_spreads() {
 }
 
 #[test]
+fn nobody_stays_alone_because_all_that_it_heard_of_are_full() {
+    // spec OV-11: a crowd that is turned away by several at once, each while links to the others are still up
+    let small = |number| {
+        let config = Config { links: 40, incoming_links: 6, ..Config::default() };
+        Overlay::new(config, setup(number))
+    };
+    let mut net = strangers(1, 200, NetConfig::with_latency(Duration::from_millis(30)), small);
+    for number in 2..=200 {
+        bootstrap(&mut net, number, [1]);
+    }
+    net.run_for(seconds(20));
+    let alone = net.peers().iter().filter(|peer| net.machine(peer).neighbor_count() == 0).count();
+    assert_eq!(alone, 0, "so many are alone");
+}
+
+#[test]
 fn a_line_of_a_thousand_becomes_a_ring_that_knows_its_size() {
     // spec OV-10, RG-4; a round is an exchange of everybody at most, so at least `hurried_interval` of 1 s
     let mut net = strangers(1, 1_000, NetConfig::default(), overlay);

@@ -19,8 +19,10 @@ const LEAST_BYTES: u64 = 16 << 10;
 const SLACK: Duration = Duration::from_millis(50);
 /// A round trip so much above the quietest one is a standing queue; a busy processor stays below.
 const STANDING: Duration = Duration::from_millis(100);
-/// Losses above 150 in 1,000 are congestion, below they are the air.
+/// Losses above 150 in 1,000 may be congestion, below they are the air.
 const LOSS_PER_MILLE: u64 = 150;
+/// Losses above 400 in 1,000 are congestion even where no queue shows.
+const HEAVY_PER_MILLE: u64 = 400;
 /// An epoch with fewer bytes than this says nothing about loss.
 const TELLING_BYTES: u64 = 16 << 10;
 /// How long a quietest round trip is believed; routes change.
@@ -93,9 +95,9 @@ impl Epoch {
         Self { since, acked: 0, lost: 0, is_marked: false, is_persistent: false }
     }
 
-    fn is_lossy(&self) -> bool {
+    fn loses_more_than(&self, per_mille: u64) -> bool {
         let all = self.acked + self.lost;
-        all >= TELLING_BYTES && self.lost * 1_000 > all * LOSS_PER_MILLE
+        all >= TELLING_BYTES && self.lost * 1_000 > all * per_mille
     }
 }
 
@@ -121,9 +123,11 @@ impl Live {
         }
         let epoch = std::mem::replace(&mut self.epoch, Epoch::new(now));
         let is_standing = self.smoothed_rtt > self.quiet.get().saturating_add(STANDING);
+        // A fifth may be lost on a bad radio link. A window for less than the stream would only add a queue of ours.
+        let is_lossy = epoch.loses_more_than(LOSS_PER_MILLE) && self.window > FLOOR_BYTES;
         self.scale = if epoch.is_persistent {
             self.scale / 2
-        } else if epoch.is_marked || is_standing || epoch.is_lossy() {
+        } else if epoch.is_marked || is_standing || is_lossy || epoch.loses_more_than(HEAVY_PER_MILLE) {
             self.scale * 7 / 8
         } else {
             self.scale + FULL / 16
@@ -226,10 +230,29 @@ mod tests {
     fn heavy_loss_backs_off_to_the_least_and_recovers() {
         let now = Instant::now();
         let mut live = live(now);
-        let now = run(&mut live, now, 50, 30_000, Duration::from_millis(60));
+        let now = run(&mut live, now, 50, 50_000, Duration::from_millis(60));
         assert_eq!(live.window(), LEAST_BYTES);
         run(&mut live, now, 20, 0, Duration::from_millis(60));
         assert_eq!(live.window(), 110_000);
+    }
+
+    #[test]
+    fn three_in_ten_lost_without_a_queue_leave_room_for_a_stream() {
+        let start = Instant::now();
+        let mut live = live(start);
+        let mut now = start;
+        let mut windows = Vec::new();
+        for _ in 0..50 {
+            now = run(&mut live, now, 1, 30_000, Duration::from_millis(60));
+            windows.push(live.window());
+        }
+        let least = windows.iter().min().copied();
+        assert!(
+            least.is_some_and(|least| (FLOOR_BYTES * 7 / 8..FLOOR_BYTES * 9 / 8).contains(&least)),
+            "{windows:?}"
+        );
+        run(&mut live, now, 20, 30_000, Duration::from_millis(250));
+        assert_eq!(live.window(), LEAST_BYTES, "with a queue it shrinks on");
     }
 
     #[test]

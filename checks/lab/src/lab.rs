@@ -42,6 +42,9 @@ pub struct Settings<'a> {
     pub rate: u64,
     /// How long the stream is.
     pub length: Duration,
+    /// So many times wider than in the documentation are the bars on shares and times: more than 1 for short runs on
+    /// machines of unknown speed.
+    pub room: u64,
     /// Set when somebody wants the lab to stop.
     pub is_interrupted: &'a AtomicBool,
 }

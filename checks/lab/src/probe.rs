@@ -13,6 +13,8 @@ const BYTES: usize = 1_000;
 /// How long the receiver waits for one more.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PORT: u16 = 7_000;
+/// All packets of a probe fit into the receiver's buffer: a receiver that a busy machine holds up loses none.
+const BUFFER_BYTES: usize = 32 << 20;
 
 /// What came of the packets that were sent.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct Probe {
     pub delays_ms: Vec<u64>,
     /// How many were lost in a row, each time.
     pub losses: Vec<u64>,
+    /// From the first packet that came to the last.
+    pub took: Duration,
 }
 
 impl Probe {
@@ -55,6 +59,8 @@ pub fn probe(from: &Host, to: &Host, count: u64, pace: Duration) -> Result<Probe
     };
     let (sender, receiver) = (bind(from, 0)?, bind(to, PORT)?);
     let target = (to.address(), PORT);
+    rustix::net::sockopt::set_socket_recv_buffer_size_force(&receiver, BUFFER_BYTES)
+        .map_err(Trouble::of("cannot widen a probe's buffer"))?;
     receiver.set_read_timeout(Some(PATIENCE)).map_err(Trouble::of("cannot wait for probes"))?;
     let heard = std::thread::scope(|scope| {
         let listening = scope.spawn(|| listen(&receiver, count));
@@ -73,6 +79,7 @@ pub fn probe(from: &Host, to: &Host, count: u64, pace: Duration) -> Result<Probe
 fn listen(socket: &UdpSocket, sent: u64) -> Probe {
     let mut probe = Probe { sent, ..Probe::default() };
     let (mut seen, mut last) = (BTreeSet::new(), None);
+    let mut began = None;
     let mut buffer = [0; 2 * BYTES];
     while let Ok(length) = socket.recv(&mut buffer) {
         let Some((number, sent_at)) = stamp::read(&buffer[..length]) else {
@@ -84,9 +91,11 @@ fn listen(socket: &UdpSocket, sent: u64) -> Probe {
             continue;
         }
         probe.arrived += 1;
+        let now = crate::since_boot();
+        probe.took = now - *began.get_or_insert(now);
         probe.overtaken += u64::from(last > Some(number));
         last = last.max(Some(number));
-        probe.delays_ms.push(crate::since_boot().saturating_sub(sent_at).as_millis() as u64);
+        probe.delays_ms.push(now.saturating_sub(sent_at).as_millis() as u64);
     }
     let all: Vec<u64> = seen.into_iter().collect();
     probe.losses = all.windows(2).map(|pair| pair[1] - pair[0] - 1).filter(|lost| *lost > 0).collect();

@@ -147,7 +147,7 @@ const REASONS: [(&str, &[(&str, &str)]); 17] = [
         &[
             ("bytes", "messages with a stamp"),
             ("clap", "its command line"),
-            ("rustix", "entering namespaces, and a clock that all processes share"),
+            ("rustix", "entering namespaces, a clock that all processes share, socket buffers"),
             ("serde", "orders and reports between its processes"),
             ("serde_json", "the same, and its JSON lines"),
             ("thiserror", "its error"),

@@ -1,4 +1,6 @@
-use stratus_core::{BitSet, PeerId};
+use std::time::Duration;
+
+use stratus_core::{BitSet, PeerId, Time};
 
 /// Who gets the runs of one slice pushed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,9 +15,13 @@ pub(crate) struct Child {
     pub(crate) is_inner: bool,
     /// The newest run that was pushed to it.
     last: Option<u64>,
-    /// The run that is pushed to it though it came here by repair.
-    resumed: Option<u64>,
+    /// The run that is pushed to it though it came here by repair, and since when.
+    resumed: Option<(u64, Time)>,
 }
+
+/// So long the rest of a repair is pushed on after its first piece. What comes later was lost once more; the child has
+/// asked for it by then, and pushed now it would look as if paths reorder by so much.
+const RESUMED: Duration = Duration::from_millis(20);
 
 /// Most overlapping promises to one child in one slice.
 const MAX_PROMISES: usize = 4;
@@ -194,18 +200,27 @@ impl Children {
 
     /// The children that a run which came by repair can still be pushed to: those that have seen nothing
     /// later of the slice, and so cannot have missed it.
-    pub(crate) fn resumable(&mut self, slice: u32, run: u64) -> Vec<PeerId> {
+    pub(crate) fn resumable(&mut self, slice: u32, run: u64, now: Time) -> Vec<PeerId> {
         let mut peers = Vec::new();
         for child in self.slices[slice as usize].iter_mut().filter(|child| child.wants(run)) {
             if child.last.is_none_or(|last| run > last) {
                 child.last = Some(run);
-                child.resumed = Some(run);
+                child.resumed = Some((run, now));
             }
-            if child.resumed == Some(run) {
+            if child.resumed.is_some_and(|(resumed, at)| resumed == run && now.since(at) <= RESUMED) {
                 peers.push(child.peer);
             }
         }
         peers
+    }
+
+    /// Whether `run` was pushed to `peer` less than `ago` ago though it came by repair: it may not have had it when it
+    /// asked for it.
+    pub(crate) fn was_resumed(&self, slice: u32, run: u64, peer: &PeerId, now: Time, ago: Duration) -> bool {
+        let is_meant = |(resumed, at): (u64, Time)| resumed == run && now.since(at) < ago;
+        self.slices[slice as usize]
+            .iter()
+            .any(|child| child.peer == *peer && child.resumed.is_some_and(is_meant))
     }
 
     /// `peer` told in which slices it has children.
@@ -371,9 +386,15 @@ mod tests {
         let mut children = filled(0, &[(1, false), (2, false)]);
         children.end(0, &peer(2), 8);
         children.note_pushed(0, 8);
-        assert_eq!(children.resumable(0, 7), [peer(2)]);
-        assert_eq!(children.resumable(0, 7), [peer(2)], "the rest of the run follows");
-        assert_eq!(children.resumable(0, 6), []);
+        let at = Time::from_millis;
+        assert_eq!(children.resumable(0, 7, at(700)), [peer(2)]);
+        assert_eq!(children.resumable(0, 7, at(720)), [peer(2)], "the rest of the run follows");
+        assert_eq!(children.resumable(0, 7, at(721)), [], "and is asked for if it takes longer");
+        assert_eq!(children.resumable(0, 6, at(700)), []);
+        let ms = Duration::from_millis;
+        assert!(children.was_resumed(0, 7, &peer(2), at(750), ms(51)));
+        assert!(!children.was_resumed(0, 7, &peer(2), at(750), ms(50)));
+        assert!(!children.was_resumed(0, 7, &peer(1), at(750), ms(51)));
     }
 
     #[test]

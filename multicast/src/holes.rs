@@ -17,6 +17,8 @@ pub(crate) struct Hole {
     pub(crate) asked: Option<PeerId>,
     /// When that was.
     pub(crate) asked_at: Time,
+    /// Something of the answer came.
+    pub(crate) is_answered: bool,
     /// Requests sent so far.
     pub(crate) attempts: u32,
     /// How often nobody was left to ask.
@@ -31,6 +33,7 @@ impl Hole {
             prefer: None,
             asked: None,
             asked_at: Time::ZERO,
+            is_answered: false,
             attempts: 0,
             rounds: 0,
             tried: Vec::new(),

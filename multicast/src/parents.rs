@@ -26,10 +26,14 @@ pub(crate) struct Slice {
     pub(crate) rooted_at: Time,
     /// The newest run of which the parent pushed anything.
     pub(crate) pushed: Option<u64>,
+    /// Its parent sends the manifest of a run after the fragments, so that it ends a train.
+    pub(crate) sends_trains: bool,
     /// How many pushes away from the publisher we are, or were last.
     pub(crate) hops: u8,
-    /// When the parent last pushed anything.
+    /// When the parent last pushed anything good.
     pub(crate) heard_at: Time,
+    /// The newest run of which it did.
+    pub(crate) heard_run: u64,
     /// Typical time from the publisher's stamp to our having the whole run, µs on a clock of unknown offset.
     pub(crate) lag: Option<i64>,
     refused: Vec<(PeerId, Time)>,
@@ -77,8 +81,10 @@ impl Default for Slice {
             flowed: None,
             rooted_at: Time::ZERO,
             pushed: None,
+            sends_trains: false,
             hops: u8::MAX,
             heard_at: Time::ZERO,
+            heard_run: 0,
             lag: None,
             refused: Vec::new(),
         }

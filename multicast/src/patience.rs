@@ -10,6 +10,8 @@ const ANSWER_SLACK: Duration = Duration::from_millis(40);
 const MOST_REORDERING: Duration = Duration::from_millis(200);
 /// What was overtaken by more than this came by another way, and says nothing.
 const TELLING: Duration = Duration::from_millis(400);
+/// What belongs to one train comes within this of each other.
+const TRAIN_SLACK: Duration = Duration::from_millis(8);
 /// What was learned of reordering counts half as much after each such time.
 const MEMORY: Duration = Duration::from_secs(5);
 /// Answers are not waited for longer than this beyond the round trip: the window is 8 s.
@@ -55,6 +57,16 @@ impl Patience {
     /// An answer brought what was there already: it or another had been asked for too early.
     pub(crate) fn was_hasty(&mut self) {
         self.deviation = (self.deviation * 9 / 8 + Duration::from_millis(1)).min(MOST_ANSWER / 4);
+    }
+
+    /// How long what was sent together may come apart.
+    pub(crate) fn train(&self, now: Time) -> Duration {
+        self.reordering(now).max(TRAIN_SLACK)
+    }
+
+    /// How long to wait for the rest of an answer of which something came.
+    pub(crate) fn rest(&self, now: Time) -> Duration {
+        self.train(now) + self.deviation * 4
     }
 
     /// How long to wait for an answer over a path of this round trip.

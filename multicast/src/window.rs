@@ -23,8 +23,10 @@ pub(crate) struct Run {
     pub(crate) overtaken_at: Option<Time>,
     /// Some of it came by a pull.
     pub(crate) is_repaired: bool,
-    /// How many of its fragments came by push.
-    pub(crate) pushed: u32,
+    /// How many of its fragments its parent brought, by push or when it was asked.
+    pub(crate) brought: u32,
+    /// Its parent has sent all that it had of it: what is missing is lost.
+    pub(crate) is_sent: bool,
     /// Its messages are given up; nothing of it is sought any more.
     pub(crate) is_abandoned: bool,
     held: BitSet,
@@ -40,7 +42,8 @@ impl Run {
             came_at: None,
             overtaken_at: None,
             is_repaired: false,
-            pushed: 0,
+            brought: 0,
+            is_sent: false,
             is_abandoned: false,
             held: BitSet::EMPTY,
             payloads: Vec::new(),

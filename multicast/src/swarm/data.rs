@@ -66,6 +66,7 @@ impl Swarm {
         self.accept_manifest(turn, from, &manifest, link, is_repair);
         if is_repair {
             self.note_reliable(&from);
+            self.note_answer(turn.cx.now, &from, run);
         } else {
             self.note_hops(&from, run, hops);
             self.note_alive(turn.cx.now, &from, run);
@@ -76,6 +77,7 @@ impl Swarm {
         let ends_train = !arrived.is_empty();
         let is_whole = self.window.get(run).is_some_and(Run::is_complete);
         if !is_repair && (ends_train || is_whole) {
+            self.note_train(&from, run);
             self.note_push(&from, run);
             self.note_gaps(turn, &from, run);
         }
@@ -116,7 +118,7 @@ impl Swarm {
         if let Some(place) = self.window.get_mut(run) {
             place.is_repaired |= is_repair;
             let inline = manifest.pieces.iter().filter(|piece| matches!(piece, PieceEntry::Inline { .. }));
-            place.pushed += if is_repair { 0 } else { inline.count() as u32 };
+            place.brought += if is_repair { 0 } else { inline.count() as u32 };
         }
     }
 
@@ -146,6 +148,7 @@ impl Swarm {
         for new in self.window.reach(run, now, &limits) {
             let check_at = self.first_check(turn, new);
             self.holes.open(new, check_at);
+            self.note_overtaken_manifest(now, new);
         }
         self.close_holes_below(self.window.base());
     }
@@ -164,8 +167,8 @@ impl Swarm {
             let Some(neighbor) = self.neighbors.get_mut(&peer) else { continue };
             for (position, payload, is_repair) in neighbor.take_waiting(manifest.run) {
                 match self.accept_payload(turn, peer, manifest, position, &payload, is_repair) {
-                    // Only what was pushed as a whole is pushed on; see `relay_run`.
-                    Verdict::Kept if is_repair == manifest_is_repair => arrived.push((position, payload)),
+                    // What was pulled is not pushed on with what was pushed; see `relay_run`.
+                    Verdict::Kept if manifest_is_repair || !is_repair => arrived.push((position, payload)),
                     Verdict::Kept | Verdict::Useless => {}
                     // One proof is enough.
                     Verdict::Forged => break,
@@ -198,6 +201,7 @@ impl Swarm {
                 return Verdict::Forged;
             }
         };
+        let is_from_parent = self.parents.get(self.slice_of(run)).expects(&from, run);
         let place = self.window.get_mut(run).expect("a verified manifest has its place");
         if let Some(held) = place.payload(position) {
             // Forged all the same, if the true one was quicker.
@@ -216,7 +220,7 @@ impl Swarm {
             return Verdict::Forged;
         }
         place.is_repaired |= is_repair;
-        place.pushed += u32::from(!is_repair);
+        place.brought += u32::from(!is_repair || is_from_parent);
         self.window.insert_payload(run, position, payload.clone());
         self.path(is_repair).count(payload.len());
         if is_repair {
@@ -249,6 +253,9 @@ impl Swarm {
         }
         let manifest = self.window.get(run).and_then(|place| place.manifest.clone());
         let Some(manifest) = manifest else {
+            if !is_repair {
+                self.note_headless(turn.cx.now, &from, run);
+            }
             return self.let_wait(turn, &from, run, position, payload, is_repair);
         };
         if self.accept_payload(turn, from, &manifest, position, &payload, is_repair) != Verdict::Kept {
@@ -282,6 +289,18 @@ impl Swarm {
         !is_full
     }
 
+    /// The manifest of `run` came after its fragments, or all is here: nothing more of it is on its way.
+    fn note_train(&mut self, from: &PeerId, run: u64) {
+        let slice = self.slice_of(run);
+        let state = self.parents.get_mut(slice);
+        if state.expects(from, run) {
+            state.sends_trains = true;
+            if let Some(place) = self.window.get_mut(run) {
+                place.is_sent = true;
+            }
+        }
+    }
+
     /// The parent of its slice has come to this run.
     fn note_push(&mut self, from: &PeerId, run: u64) {
         let slice = self.slice_of(run);
@@ -298,6 +317,7 @@ impl Swarm {
         let slice = self.parents.get_mut(slice);
         if slice.parent.is_some_and(|parent| parent.peer == *from) {
             slice.heard_at = now;
+            slice.heard_run = slice.heard_run.max(run);
         }
     }
 
@@ -322,8 +342,9 @@ impl Swarm {
         is_repair: bool,
     ) {
         if is_repair {
-            self.serve_pending(turn, manifest.run);
-            let children = self.resumable(manifest.run, from);
+            let mut children = self.resumable(turn.cx.now, manifest.run, from);
+            let served = self.serve_pending(turn, manifest.run);
+            children.retain(|child| !served.contains(child));
             self.push_run(turn, &children, manifest, arrived);
             return;
         }
@@ -333,9 +354,9 @@ impl Swarm {
     }
 
     /// Children to whom a run that came by repair is pushed all the same.
-    fn resumable(&mut self, run: u64, from: &PeerId) -> Vec<PeerId> {
+    fn resumable(&mut self, now: Time, run: u64, from: &PeerId) -> Vec<PeerId> {
         let slice = self.slice_of(run);
-        self.children.resumable(slice, run).into_iter().filter(|child| child != from).collect()
+        self.children.resumable(slice, run, now).into_iter().filter(|child| child != from).collect()
     }
 
     pub(super) fn targets(&self, run: u64, except: &PeerId) -> Vec<PeerId> {
@@ -421,8 +442,10 @@ impl Swarm {
         is_repair: bool,
     ) {
         let children = if is_repair {
-            self.serve_pending(turn, run);
-            self.resumable(run, from)
+            let mut children = self.resumable(turn.cx.now, run, from);
+            let served = self.serve_pending(turn, run);
+            children.retain(|child| !served.contains(child));
+            children
         } else {
             self.children.note_pushed(self.slice_of(run), run);
             self.targets(run, from)
@@ -453,9 +476,7 @@ impl Swarm {
                 }
             }
         }
-        let place = self.window.get(run).expect("something of the run just came");
-        let has_gap = place.arrived_up_to().is_some_and(|high| place.missing().iter().any(|low| low < high));
-        if has_gap
+        if self.has_gap(run)
             && let Some(hole) = self.holes.get_mut(run)
             && hole.attempts == 0
         {

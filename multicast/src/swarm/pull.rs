@@ -74,7 +74,7 @@ impl Allowance {
 /// How good a source is, best first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Holder {
-    /// It pushes us this slice and left a gap in it.
+    /// It pushes us this slice, and left a gap in it or is held up itself.
     Pusher,
     /// Its map says so.
     Told,
@@ -154,8 +154,10 @@ impl Swarm {
     /// pull would bring it twice.
     fn is_on_its_way(&self, now: Time, run: u64) -> bool {
         let slice = self.parents.get(self.slice_of(run));
-        let has_gap = self.gap(run).is_some_and(|gap| !gap.is_empty());
-        let is_first = self.holes.get(run).is_some_and(|hole| hole.attempts == 0);
+        let Some(hole) = self.holes.get(run) else { return false };
+        let is_first = hole.attempts == 0;
+        let is_headless = self.window.get(run).is_some_and(|place| place.manifest.is_none());
+        let has_gap = if is_headless { hole.prefer.is_some() } else { self.has_gap(run) };
         let patience = self.slice_interval() + self.properties.fetch_period;
         let is_pushing = now.since(slice.heard_at) <= patience;
         let is_new = self.window.get(run).is_some_and(|place| now.since(place.known_at) <= MOST_LATE);
@@ -170,13 +172,49 @@ impl Swarm {
             })
     }
 
-    /// Positions of `run` that later ones have overtaken; the rest may not have been sent yet. `None` while its
-    /// manifest is unknown.
-    fn gap(&self, run: u64) -> Option<BitSet> {
-        let place = self.window.get(run)?;
-        place.manifest.as_ref()?;
-        let high = place.arrived_up_to().unwrap_or(0);
-        Some(place.missing().intersection(BitSet::first(high)))
+    /// Positions of `run` that later ones have overtaken, or the end of their train; the rest may not have been
+    /// sent yet.
+    fn gap(&self, run: u64) -> BitSet {
+        let Some(place) = self.window.get(run) else { return BitSet::EMPTY };
+        match &place.manifest {
+            Some(_) if place.is_sent => place.missing(),
+            Some(_) => place.missing().intersection(BitSet::first(place.arrived_up_to().unwrap_or(0))),
+            None if self.parents.get(self.slice_of(run)).sends_trains => {
+                place.missing().minus(self.waiting(run))
+            }
+            None => {
+                let waiting = self.waiting(run);
+                BitSet::first(waiting.iter().last().unwrap_or(0)).minus(waiting)
+            }
+        }
+    }
+
+    pub(super) fn has_gap(&self, run: u64) -> bool {
+        !self.gap(run).is_empty()
+    }
+
+    /// Fragments of `run` came from its parent before their manifest. Where that ends a train it follows at once, and
+    /// where it goes first it is lost: in both cases there is no need to wait for the next run of the slice.
+    pub(super) fn note_headless(&mut self, now: Time, from: &PeerId, run: u64) {
+        if !self.parents.get(self.slice_of(run)).expects(from, run) {
+            return;
+        }
+        let check_at = now + self.patience.train(now);
+        if let Some(hole) = self.holes.get_mut(run).filter(|hole| hole.attempts == 0) {
+            hole.prefer = Some(*from);
+            hole.check_at = check_at;
+        }
+    }
+
+    /// A later run is known, and fragments of this one have come from its parent without their manifest.
+    pub(super) fn note_overtaken_manifest(&mut self, now: Time, run: u64) {
+        let Some(parent) = self.parents.get(self.slice_of(run)).parent.map(|parent| parent.peer) else {
+            return;
+        };
+        let has_waiting = |neighbor: &Neighbor| !neighbor.waiting_positions(run).is_empty();
+        if self.neighbors.get(&parent).is_some_and(has_waiting) {
+            self.note_headless(now, &parent, run);
+        }
     }
 
     fn look_again_at(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
@@ -196,7 +234,8 @@ impl Swarm {
         let mut positions = place.missing().minus(waiting);
         let is_arriving = self.parents.get(self.slice_of(run)).pushed == Some(run);
         if is_arriving && self.holes.get(run).is_some_and(|hole| hole.attempts == 0) {
-            positions = self.gap(run).filter(|gap| !gap.is_empty()).unwrap_or(positions);
+            let gap = self.gap(run);
+            positions = if gap.is_empty() && place.manifest.is_some() { positions } else { gap };
         }
         positions = positions.minus(self.let_go(now, place));
         let manifest = place.manifest.is_none();
@@ -216,7 +255,7 @@ impl Swarm {
     }
 
     /// Positions of `run` that are here and wait for its manifest: asking for them would bring them twice.
-    fn waiting(&self, run: u64) -> BitSet {
+    pub(super) fn waiting(&self, run: u64) -> BitSet {
         let of = |neighbor: &Neighbor| neighbor.waiting_positions(run);
         self.neighbors.values().map(of).fold(BitSet::EMPTY, BitSet::union)
     }
@@ -225,6 +264,11 @@ impl Swarm {
     fn give_up_on_asked(&mut self, run: u64) {
         let Some(hole) = self.holes.get_mut(run) else { return };
         if let Some(asked) = hole.asked.take() {
+            if std::mem::take(&mut hole.is_answered) {
+                // What did not come of the answer was lost on the way, or is not there.
+                self.request_ended(&asked);
+                return;
+            }
             hole.note_tried(asked);
             self.request_ended(&asked);
             if let Some(neighbor) = self.neighbors.get_mut(&asked) {
@@ -260,7 +304,9 @@ impl Swarm {
 
     fn judge_holder(&self, now: Time, run: u64, peer: &PeerId, neighbor: &Neighbor) -> Option<Holder> {
         let hole = self.holes.get(run)?;
-        if hole.prefer == Some(*peer) && hole.attempts == 0 {
+        let slice = self.parents.get(self.slice_of(run));
+        let is_pusher = slice.expects(peer, run) && now.since(slice.heard_at) <= self.patience();
+        if hole.attempts == 0 && (is_pusher || hole.prefer == Some(*peer)) {
             return Some(Holder::Pusher);
         }
         if *peer == self.announcement.publisher {
@@ -285,8 +331,9 @@ impl Swarm {
         let rtt = neighbor.rtt;
         let Some(hole) = self.holes.get_mut(run) else { return };
         // Who cannot answer says so at once: silence means loss, or a queue on the way, longer each time.
-        let patience = self.patience.answer(rtt) + ANSWER_SLACK * hole.attempts.min(8);
+        let patience = self.patience.answer(rtt) + ANSWER_SLACK * hole.attempts.saturating_sub(2).min(8);
         hole.asked = Some(peer);
+        hole.is_answered = false;
         hole.asked_at = now;
         hole.attempts += 1;
         hole.check_at = now + patience;
@@ -335,9 +382,10 @@ impl Swarm {
                 self.stats.pulls_ignored += 1;
                 continue;
             }
-            match self.serve(turn, from, want) {
+            let Some(want) = self.still_wanted(turn.cx.now, &from, want) else { continue };
+            match self.serve(turn, from, &want) {
                 Served::Sent(bytes) => tolerance.note_served(self.alias, bytes),
-                Served::Missing if self.keep_pending(turn.cx.now, &from, want) => {}
+                Served::Missing if self.keep_pending(turn.cx.now, &from, &want) => {}
                 Served::Missing => missing.push(want.run),
                 Served::Busy => busy.push(want.run),
             }
@@ -348,6 +396,17 @@ impl Swarm {
                 self.send_urgent(turn, from, Message::Refuse { stream: self.alias, is_busy, runs });
             }
         }
+    }
+
+    /// What a neighbor wants, less what was on its way to it when it asked.
+    fn still_wanted(&self, now: Time, from: &PeerId, want: &Want) -> Option<Want> {
+        let rtt = self.neighbors.get(from).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
+        if !self.children.was_resumed(self.slice_of(want.run), want.run, from, now, rtt) {
+            return Some(*want);
+        }
+        let held = self.window.get(want.run).map_or(BitSet::EMPTY, Run::held);
+        let positions = want.positions.minus(held);
+        (!positions.is_empty()).then_some(Want { run: want.run, manifest: false, positions })
     }
 
     /// Sends what we hold of a wanted run, if the upload allows.
@@ -425,11 +484,13 @@ impl Swarm {
         self.patience.answer(rtt).saturating_sub(rtt)
     }
 
-    /// An answer brought something new: how long it took is how long answers take.
+    /// An answer brought something: how long it took is how long answers take, and the rest of it is not far.
     pub(super) fn note_answer(&mut self, now: Time, from: &PeerId, run: u64) {
-        let Some(hole) = self.holes.get(run).filter(|hole| hole.asked == Some(*from)) else { return };
         let rtt = self.neighbors.get(from).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
+        let Some(hole) = self.holes.get_mut(run).filter(|hole| hole.asked == Some(*from)) else { return };
         self.patience.answered(now.since(hole.asked_at), rtt);
+        hole.is_answered = true;
+        hole.check_at = now + self.patience.rest(now);
     }
 
     /// Something of `run` came by push. If it had been overtaken, paths reorder by so much.
@@ -437,7 +498,9 @@ impl Swarm {
         let state = self.parents.get(self.slice_of(run));
         let Some(place) = self.window.get(run) else { return };
         let Some(overtaken_at) = place.overtaken_at else { return };
-        let is_behind = state.pushed > Some(run) || place.arrived_up_to().is_some_and(|high| position < high);
+        let is_behind = state.pushed > Some(run)
+            || place.is_sent
+            || place.arrived_up_to().is_none_or(|high| position < high);
         let is_same_path = state.expects(from, run)
             && state.parent.is_some_and(|parent| parent.since <= overtaken_at && parent.until.is_none());
         if is_behind && is_same_path {
@@ -445,16 +508,16 @@ impl Swarm {
         }
     }
 
-    /// Something of `run` came by repair: the children that wait for it get it.
-    pub(super) fn serve_pending(&mut self, turn: &mut Turn<'_, '_>, run: u64) {
+    /// Something of `run` came by repair: the children that wait for it get it. Says who got something.
+    pub(super) fn serve_pending(&mut self, turn: &mut Turn<'_, '_>, run: u64) -> Vec<PeerId> {
         let nobody = PeerId::from_bytes([0; 32]);
         let waiting = self.pending.range((run, 0, nobody)..(run + 1, 0, nobody));
         let waiting: Vec<_> = waiting.map(|(wanted, asked_at)| (*wanted, *asked_at)).collect();
         if waiting.is_empty() {
-            return;
+            return Vec::new();
         }
-        let Some(place) = self.window.get(run) else { return };
-        let Some(manifest) = &place.manifest else { return };
+        let Some(place) = self.window.get(run) else { return Vec::new() };
+        let Some(manifest) = &place.manifest else { return Vec::new() };
         let known = BitSet::first(manifest.pieces.len() as u32);
         let mut served: BTreeMap<PeerId, BitSet> = BTreeMap::new();
         for ((_, position, child), asked_at) in waiting {
@@ -467,6 +530,7 @@ impl Swarm {
                 served.entry(child).or_default().insert(position);
             }
         }
+        let children = served.keys().copied().collect();
         for (child, positions) in served {
             for position in positions.iter() {
                 self.pending.remove(&(run, position, child));
@@ -474,5 +538,6 @@ impl Swarm {
             let is_first = positions.iter().any(|position| position >= known.len());
             self.serve(turn, child, &Want { run, manifest: is_first, positions });
         }
+        children
     }
 }

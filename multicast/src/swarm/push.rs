@@ -35,8 +35,13 @@ const ANSWER_PATIENCE: Duration = Duration::from_millis(200);
 const STAMP_AGE: Duration = Duration::from_millis(1_500);
 /// A quicker parent must be quicker by this much: a change costs messages and may bring a run twice.
 const QUICKER_BY: Duration = Duration::from_millis(12);
+/// A quicker parent is looked for where one of the last so many runs of the slice came whole: where much is lost, what
+/// is played waits for repairs, and a change brings a run twice for nothing.
+const LATELY: u64 = 3;
 /// A quicker parent is looked for about this often.
 const QUICKER_PERIOD: Duration = Duration::from_millis(400);
+/// A lost control message is sent again after a round trip or two and this.
+const SENT_AGAIN: Duration = Duration::from_millis(80);
 /// A parent is kept at least this long before a quicker one is looked for.
 const PARENT_TRIAL: Duration = Duration::from_millis(700);
 
@@ -358,7 +363,7 @@ impl Swarm {
             self.drop_unanswered(slice, now);
             let state = self.parents.get(slice);
             let Some(parent) = state.parent else { continue };
-            let last_run = state.flowed.map_or(parent.from_run, |(run, _)| run.max(parent.from_run));
+            let last_run = state.heard_run.max(parent.from_run);
             let is_silent = now.since(state.heard_at) > patience && newest > last_run + slack;
             let is_starving = starving.contains(slice);
             let is_over = parent.until.is_some_and(|until| newest >= until + slack);
@@ -390,14 +395,14 @@ impl Swarm {
             let Some(place) = self.window.get(run) else { continue };
             let is_due = now.since(place.known_at) > DUE && !place.is_abandoned;
             if is_due && self.parents.get(slice).is_to_push(run, place.known_at) {
-                let (runs, expected, pushed) = &mut shares[slice as usize];
+                let (runs, expected, brought) = &mut shares[slice as usize];
                 let fragments = place.manifest.as_ref().map_or(1, |manifest| manifest.pieces.len() as u32);
                 *runs += 1;
                 *expected += fragments;
-                *pushed += place.pushed.min(fragments);
+                *brought += place.brought.min(fragments);
             }
         }
-        let is_starving = |(runs, expected, pushed): &(u32, u32, u32)| *runs >= 3 && pushed * 2 < *expected;
+        let is_starving = |(runs, expected, brought): &(u32, u32, u32)| *runs >= 3 && brought * 2 < *expected;
         (0..).zip(&shares).filter(|(_, share)| is_starving(share)).map(|(slice, _)| slice).collect()
     }
 
@@ -448,7 +453,7 @@ impl Swarm {
     }
 
     /// The first run that a new parent of `slice` should push: after the notice of the old one, or the oldest
-    /// hole that nobody was asked to fill and that has no later run behind it.
+    /// hole of which nothing is here, that nobody was asked to fill, and that has no later run behind it.
     fn resume_at(&self, slice: u32) -> u64 {
         if let Some(until) = self.parents.get(slice).parent.and_then(|parent| parent.until) {
             return until;
@@ -457,11 +462,15 @@ impl Swarm {
         let mut first = self.window.verified_end();
         for run in (self.window.base()..first).rev().filter(|run| run % slices == u64::from(slice)) {
             match self.holes.get(run) {
-                Some(hole) if hole.asked.is_none() => first = run,
+                Some(hole) if hole.asked.is_none() && self.lacks_all_of(run) => first = run,
                 _ => break,
             }
         }
         first
+    }
+
+    fn lacks_all_of(&self, run: u64) -> bool {
+        self.window.get(run).is_none_or(|place| place.held().is_empty()) && self.waiting(run).is_empty()
     }
 
     /// The neighbor that should push `slice` to us, or none that could. With a goal, only one that meets it.
@@ -569,10 +578,12 @@ impl Swarm {
             return;
         }
         self.next_quicker_at = now + turn.cx.rng.jitter(QUICKER_PERIOD);
+        let newest = self.window.verified_end();
         let settled = |slice: &u32| {
             let state = self.parents.get(*slice);
             state.asked.is_none()
                 && state.lag.is_some()
+                && state.flowed.is_some_and(|(run, _)| run + LATELY * u64::from(self.slices()) >= newest)
                 && state
                     .parent
                     .is_some_and(|parent| parent.until.is_none() && now.since(parent.since) > PARENT_TRIAL)
@@ -598,8 +609,10 @@ impl Swarm {
             return;
         }
         let rtt = |peer: &PeerId| self.neighbors.get(peer).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
-        // So far ahead that the old parent hears of it before it would push the same run.
-        let ahead = self.rate.runs_in(rtt(&peer) + rtt(&parent.peer) / 2 + Duration::from_millis(20));
+        // So far ahead that the old parent hears of it before it would push the same run, even if one of the
+        // messages has to be sent again.
+        let again = rtt(&peer).max(rtt(&parent.peer)) * 2 + SENT_AGAIN;
+        let ahead = self.rate.runs_in(rtt(&peer) + rtt(&parent.peer) / 2 + again);
         let from_run = self.window.verified_end() + ahead + u64::from(self.slices());
         self.stats.quickened += 1;
         self.ask(turn, peer, BitSet::single(slice), from_run);

@@ -67,12 +67,15 @@ catalogue! {
     MEMBERS: Gauge "stratus_group_members_estimate" ["group"] "Members of the group, as far as can be told from here.";
     NEIGHBORS: Gauge "stratus_neighbors" ["group", "reason"] "Members to which there is a link, by why it is there.";
     NEIGHBORS_TARGET: Gauge "stratus_neighbors_target" ["group"] "Links that a member of a group of this size has: 2 log2 n + 13, everybody in a small group.";
+    RING_AGREEMENT: Gauge "stratus_ring_agreement_ratio" ["group"] "Share of the nearest members on the ring with whom both sides keep a link; absent while none is known.";
+    EXCHANGES: Counter "stratus_gossip_exchanges_total" ["group", "side", "result"] "Exchanges of news about members, by who began them; refused: the neighbor began too many.";
+    NEIGHBOR_CHANGES: Counter "stratus_neighbor_changes_total" ["group", "change", "cause"] "Links that came and went, by why.";
     HEARD: Gauge "stratus_heard_list_entries" ["group"] "Members known by their records.";
     JOINED: Gauge "stratus_joined_seconds" ["group"] "Time from entering the group to the first neighbor; absent before.";
     BYTES: Counter "stratus_multicast_bytes_total" ["group", "stream", "direction", "via"] "Payload bytes of a stream, by direction and way.";
     FRAGMENTS: Counter "stratus_multicast_fragments_total" ["group", "stream", "direction", "via"] "Fragments of a stream, by direction and way.";
     DUPLICATES: Counter "stratus_multicast_duplicates_total" ["group", "stream", "via"] "Fragments that came although they were held already.";
-    MESSAGES: Counter "stratus_multicast_messages_total" ["group", "stream", "result"] "Messages delivered whole.";
+    MESSAGES: Counter "stratus_multicast_messages_total" ["group", "stream", "result"] "Messages of a stream that is played: delivered whole, or expired, as far as expired ones were seen.";
     DELAY: Histogram "stratus_multicast_delay_seconds" ["group", "stream"] "How much later than the quickest of the last minutes each message came.";
     WINDOW_FILL: Gauge "stratus_multicast_window_fill_ratio" ["group", "stream"] "Share of the runs in the window that are held.";
     PUSH_SLICES: Gauge "stratus_multicast_push_slices" ["group", "stream", "direction"] "Slices of the stream that are pushed to us, and by us to others.";
@@ -82,6 +85,7 @@ catalogue! {
     SERVER_REGISTRATIONS: Gauge "stratus_server_registrations" [] "Registrations alive, over all groups.";
     SERVER_BOOTSTRAPS: Counter "stratus_server_bootstraps_total" ["result"] "Registrations: first ones, renewed ones, refused ones.";
     SERVER_INTRODUCTIONS: Counter "stratus_server_introductions_total" ["scope", "result"] "Introductions asked for.";
+    SERVER_INTRODUCTION: Histogram "stratus_server_introduction_seconds" [] "From the arrival of a request to both sides being told.";
     SERVER_REFUSED: Counter "stratus_server_refused_total" ["reason"] "Requests refused, by reason.";
     SERVER_THROTTLED: Counter "stratus_server_network_throttled_total" [] "Requests refused because their network asked too much.";
     DROPPED: Counter "stratus_metrics_dropped_series_total" [] "Series left out of this scrape because there were too many.";

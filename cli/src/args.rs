@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use stratus_config::{Level, LogSection};
 use stratus_core::PeerId;
 
 use crate::bench::BenchCommand;
@@ -14,13 +15,16 @@ use crate::log;
 use crate::place::Place;
 use crate::record::{Record, Stream};
 
+mod classes;
 mod live;
 mod properties;
 mod reach;
 mod words;
 
+pub(crate) use classes::Classes;
 pub(crate) use live::{Play, Publish, Relay};
-pub(crate) use reach::Reach;
+pub(crate) use properties::Properties;
+pub(crate) use reach::{Alias, Reach};
 pub(crate) use words::{Color, LogFormat};
 
 /// Live streams that viewers pass on to each other.
@@ -33,9 +37,9 @@ pub(crate) struct Arguments {
     /// Say nothing but errors on stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// How logs are written
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
-    log_format: LogFormat,
+    /// How logs are written [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
     /// When to use colours; NO_COLOR is obeyed as well
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
@@ -65,10 +69,11 @@ impl Arguments {
     }
 
     /// What the logs look like; between events on stderr nothing else stands.
-    pub(crate) fn log_format(&self) -> log::Format {
-        match (self.log_format, self.events()) {
-            (LogFormat::Json, _) | (_, Some(Stream::Stderr)) => log::Format::Json,
-            (LogFormat::Text, _) => log::Format::Text,
+    pub(crate) fn log_format(&self, settings: LogSection) -> log::Format {
+        let wanted = self.log_format.or(settings.format.map(LogFormat::from));
+        match (wanted, self.events()) {
+            (Some(LogFormat::Json), _) | (_, Some(Stream::Stderr)) => log::Format::Json,
+            (Some(LogFormat::Text) | None, _) => log::Format::Text,
         }
     }
 
@@ -82,13 +87,19 @@ impl Arguments {
     }
 
     /// What the layers below may say; libraries speak up only when something is wrong.
-    pub(crate) fn log_filter(&self) -> &'static str {
-        match (self.quiet, self.verbose) {
-            (true, _) => "off",
-            (false, 0) => "error",
-            (false, 1) => "warn",
-            (false, 2) => "warn,stratus=info,stratus_transport=info",
-            (false, _) => "warn,stratus=debug,stratus_transport=debug",
+    pub(crate) fn log_filter(&self, settings: LogSection) -> &'static str {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => return "off",
+            (false, 0) => settings.level.unwrap_or(Level::Error),
+            (false, 1) => Level::Warn,
+            (false, 2) => Level::Info,
+            (false, _) => Level::Debug,
+        };
+        match level {
+            Level::Error => "error",
+            Level::Warn => "warn",
+            Level::Info => "warn,stratus=info,stratus_transport=info",
+            Level::Debug => "warn,stratus=debug,stratus_transport=debug",
         }
     }
 }
@@ -116,6 +127,12 @@ pub(crate) enum Command {
     },
     /// Ask a running publish, play or stratus-server how it stands
     Status(Status),
+    /// Read the settings, say what holds and where it comes from; ends with 2 if they are not sound
+    CheckConfig {
+        /// The file with settings [default: stratus.toml in ~/.config/stratus or /etc/stratus]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Print what a shell needs to complete these words
     Completions {
         /// Which shell

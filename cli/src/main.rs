@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod check_config;
 mod consent;
 mod demo;
 mod events;
@@ -26,6 +27,7 @@ mod ts;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+use stratus_config::LogSection;
 use stratus_terminal::{console, log, record, signals, stop};
 use tokio::runtime::{Builder, Runtime};
 
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
     };
     let console = arguments.console();
     let settled = settle(&mut arguments.command).map_err(Stop::Failed);
-    let code = match settled.and_then(|()| run(&arguments, console)) {
+    let code = match settled.and_then(|log| run(&arguments, log, console)) {
         Ok(()) => 0,
         Err(stop) => {
             if let Stop::Failed(failure) = &stop {
@@ -59,18 +61,17 @@ fn parse() -> Result<Arguments, clap::Error> {
     Arguments::from_arg_matches(&Arguments::command().try_get_matches()?)
 }
 
-/// Fills in what the file with settings and the environment say, where no flag does.
-fn settle(command: &mut Command) -> Result<(), Failure> {
+/// Fills in what the file with settings and the environment say, where no flag does; gives what they say of logs.
+fn settle(command: &mut Command) -> Result<LogSection, Failure> {
     match command {
-        Command::Publish(publish) => settings::load(&publish.reach)?.fill_publish(publish),
-        Command::Play(play) => settings::load(&play.reach)?.fill(&mut play.reach),
-        _ => {}
+        Command::Publish(publish) => settings::settle_publish(publish),
+        Command::Play(play) => settings::settle_play(play),
+        _ => Ok(LogSection::default()),
     }
-    Ok(())
 }
 
-fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
-    log::start(arguments.log_filter(), arguments.log_format());
+fn run(arguments: &Arguments, settings: LogSection, console: Console) -> Result<(), Stop> {
+    log::start(arguments.log_filter(settings), arguments.log_format(settings));
     match &arguments.command {
         Command::Group { action } => group::run(action, console),
         Command::Publish(options) => complete(publish::run(options, console)),
@@ -78,6 +79,7 @@ fn run(arguments: &Arguments, console: Console) -> Result<(), Stop> {
         Command::Demo(options) => complete(demo::run(options, console)),
         Command::Bench { what } => bench::run(what, console),
         Command::Status(options) => complete(status::run(options, console)),
+        Command::CheckConfig { config } => check_config::run(config.as_deref(), console),
         Command::Completions { shell } => manual::completions(*shell, console),
         Command::Man { folder } => Ok(manual::pages(folder, console)?),
     }

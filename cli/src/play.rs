@@ -34,6 +34,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     let overrides = wishes(options)?;
     let spec = spec::load(&options.spec)?;
+    spec::check_streams(&spec)?;
     let part = consent::part(options, console)?;
     let sink = sink::open(&options.output, console)?;
     let mut signal = pin!(Signals::listen()?.first());

@@ -35,7 +35,10 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 /// Runs `stratus publish …`.
 pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop> {
     let multicast = options.properties.config().map_err(|error| of_property(&error))?;
-    let spec = authorized(spec::load(&options.spec)?, options, console).await?;
+    let parameters = options.classes.parameters(&multicast).map_err(|error| of_property(&error))?;
+    let spec = spec::load(&options.spec)?;
+    spec::check_streams(&spec)?;
+    let spec = authorized(spec, options, console).await?;
     check_rights(&spec)?;
     let Source { input, program, socket_file } = source::open(&options.input, format(options), console)?;
     let mut signal = pin!(Signals::listen()?.first());
@@ -45,7 +48,8 @@ pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop>
     let mut feeder = Feeder::new(source::read(input, format(options)), None, console);
     let (session, entrance) = Session::open(&spec, &options.reach, Part::Relays, multicast, console).await?;
     let admin = session.admin(&options.reach, Role::Publish, &options.spec, &options.stream, console).await?;
-    let result = stream(options, &session, entrance, &mut feeder, signal.as_mut(), console).await;
+    let how = stratus::Publish { parameters: Some(parameters), ..stratus::Publish::default() };
+    let result = stream(options, how, &session, entrance, &mut feeder, signal.as_mut(), console).await;
     drop((socket_file, admin));
     let result = put_away(program, result).await;
     session.close().await;
@@ -71,6 +75,7 @@ async fn put_away(program: Option<Program>, result: Result<(), Stop>) -> Result<
 
 async fn stream(
     options: &Publish,
+    how: stratus::Publish,
     session: &Session,
     entrance: Entrance,
     feeder: &mut Feeder,
@@ -81,7 +86,7 @@ async fn stream(
         begun = both(feeder.begin(), entrance.entered(Presence::Known)) => begun?,
         signal = &mut signal => return Err(Stop::Signal(signal)),
     };
-    let publish = session.group().publish(&options.stream, stratus::Publish::default());
+    let publish = session.group().publish(&options.stream, how);
     let mut publication = publish.await.map_err(|error| {
         events::tell(console, "NetStream.Publish.BadName", json!({ "stream": options.stream }));
         of_publish(&options.stream, &error)
@@ -177,10 +182,6 @@ fn of_password(error: AuthorizeError, place: &str) -> Failure {
 }
 
 fn check_rights(spec: &Groupspec) -> Result<(), Failure> {
-    if !spec.capabilities().multicast {
-        return Err(Failure::new(Code::Refused, "this group carries no streams")
-            .hint("make a group without --no-multicast"));
-    }
     if spec.publish_authority().is_some() && spec.publish_authorization().is_none() {
         return Err(if spec.has_publish_password() { password_wanted() } else { not_authorized() });
     }

@@ -29,6 +29,22 @@ fn refused(error: ParseError) -> Failure {
     Failure::new(Code::Refused, format!("{what}: position {}", error.position)).hint(hint)
 }
 
+/// Refuses a group in which nothing can be published or played.
+pub(crate) fn check_streams(spec: &Groupspec) -> Result<(), Failure> {
+    let refused =
+        |what: &str, why: &str, hint: &str| Err(Failure::new(Code::Refused, what).tried(why).hint(hint));
+    let capabilities = spec.capabilities();
+    if !capabilities.multicast {
+        let why = "its groupspec does not have multicast enabled";
+        return refused("this group carries no streams", why, "make a group without --no-multicast");
+    }
+    if capabilities.peer_to_peer_disabled {
+        let why = "its groupspec disables links between members, and nothing else carries a stream yet";
+        return refused("the members of this group may not connect to each other", why, "make another group");
+    }
+    Ok(())
+}
+
 /// What a group is called in messages: its name, or the beginning of its id.
 pub(crate) fn title(spec: &Groupspec) -> String {
     spec.name().map_or_else(|| name(spec), |name| format!("\"{name}\""))

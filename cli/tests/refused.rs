@@ -22,9 +22,15 @@ fn publishing_needs_the_authorization() {
 #[test]
 fn a_group_without_multicast_carries_no_stream() {
     let made = stratus(&["group", "new", "quiet", "--unique", "--no-multicast"]);
-    let refused = stratus(&["publish", made.lines()[0], "cam", "/dev/null"]);
-    assert_eq!(refused.code, Some(4));
-    assert!(refused.stderr.starts_with("error: this group carries no streams\n"), "{}", refused.stderr);
+    for verb in ["publish", "play"] {
+        let refused = stratus(&[verb, made.lines()[0], "cam", "/dev/null"]);
+        assert_eq!(refused.code, Some(4));
+        assert_eq!(
+            refused.stderr,
+            "error: this group carries no streams\n  tried: its groupspec does not have multicast enabled\n  \
+             hint: make a group without --no-multicast\n"
+        );
+    }
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn each_program_says_how_it_is_and_what_it_counted() {
     let pages: Vec<String> = scene.listeners.iter().map(|at| get(at, "/metrics").1).collect();
     let [server, publisher, viewer] = &pages[..] else { unreachable!("three listeners") };
     assert_eq!(value(server, "stratus_server_peers "), Some(2.0), "{server}");
+    assert!(value(server, "stratus_server_introduction_seconds_count ").is_some(), "{server}");
     assert_eq!(value(server, "stratus_server_refused_total{reason=\"group_full\"} "), Some(0.0), "{server}");
     // A viewer that came later pulls its first runs.
     let sent = ["push", "pull"].map(|via| {
@@ -148,6 +149,13 @@ fn a_real_prometheus_finds_the_series_and_its_own_check_finds_no_fault() {
         "stratus_server_peers",
         "stratus_multicast_bytes_total{stream=\"cam\",via=\"push\"}",
         "stratus_multicast_delay_seconds_bucket{group=\"show\"}",
+        "stratus_multicast_messages_total{result=\"delivered\"} > 0",
+        "stratus_multicast_messages_total{result=\"expired\"} == 0",
+        "stratus_gossip_exchanges_total{side=\"started\",result=\"ok\"} > 0",
+        "sum without(cause) (stratus_neighbor_changes_total{change=\"connect\"}) == 1",
+        "stratus_neighbor_changes_total{change=\"disconnect\",cause=\"silent\"} == 0",
+        "stratus_ring_agreement_ratio == 1",
+        "stratus_server_introduction_seconds_bucket{le=\"+Inf\"}",
         "process_resident_memory_bytes",
     ] {
         let found = until_found(&port.to_string(), query);

@@ -1,7 +1,7 @@
 //! Settings of the commands: a file, the environment over it, flags over both.
 //!
 //! Nouns: [`Program`] (whose settings, and where they are searched for), [`Loaded`] (what was found, and where each value
-//! came from), [`units`] (values as people write them: `"8s"`, `"20 Mbit/s"`). A program describes its settings as a
+//! came from), [`LogSection`] (what all of them have), [`units`] (values as people write them: `"8s"`, `"20 Mbit/s"`). A program describes its settings as a
 //! `serde` type that refuses unknown fields.
 //!
 //! ```text
@@ -13,9 +13,11 @@
 
 mod environment;
 mod file;
+mod logging;
 mod program;
 pub mod units;
 
+pub use logging::{Form, Level, LogSection};
 pub use program::{Loaded, Program, uncommented};
 
 #[cfg(test)]

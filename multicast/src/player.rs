@@ -24,15 +24,24 @@ pub(crate) struct Player {
     is_skipping: bool,
     /// A first message was found: from there on, what is passed over is a loss.
     has_begun: bool,
-    gap: Option<(u64, u64)>,
+    gap: Option<Gap>,
     max_message: usize,
+}
+
+/// What was passed over between two messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Gap {
+    pub(crate) first_index: u64,
+    pub(crate) fragments: u64,
+    /// Messages that were seen to begin; at least one, once it is told.
+    pub(crate) messages: u64,
 }
 
 /// What playing on brought.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Played {
     Message(StreamMessage),
-    Gap { first_index: u64, count: u64 },
+    Gap(Gap),
 }
 
 impl Player {
@@ -67,7 +76,7 @@ impl Player {
             while let Some(entry) = manifest.pieces.get(self.position as usize) {
                 let flags = entry.flags();
                 if self.is_skipping && !flags.is_start {
-                    self.pass_over();
+                    self.pass_over(false);
                     continue;
                 }
                 let Some(payload) = run.payload(self.position) else { return };
@@ -98,8 +107,11 @@ impl Player {
             self.abandon_message();
             match &run.manifest {
                 // The rest of the run may still hold the start of another message.
-                Some(manifest) if (self.position as usize) < manifest.pieces.len() => self.pass_over(),
-                _ => self.give_up_to(self.run + 1),
+                Some(manifest) => match manifest.pieces.get(self.position as usize) {
+                    Some(piece) => self.pass_over(piece.flags().is_start),
+                    None => self.give_up_to(self.run + 1),
+                },
+                None => self.give_up_to(self.run + 1),
             }
         }
         gave_up
@@ -129,9 +141,9 @@ impl Player {
     }
 
     fn enter_index(&mut self, index: u64) {
-        if let Some((first, count)) = &mut self.gap {
+        if let Some(gap) = &mut self.gap {
             // Runs that were passed over unseen had this many fragments.
-            *count = (*count).max(index.saturating_sub(*first));
+            gap.fragments = gap.fragments.max(index.saturating_sub(gap.first_index));
         }
         self.index = index;
     }
@@ -164,35 +176,35 @@ impl Player {
 
     fn abandon_message(&mut self) {
         if let Some(open) = self.open.take() {
-            self.lose(open.index, open.pieces.len() as u64);
+            self.lose(open.index, open.pieces.len() as u64, 1);
         }
         self.is_skipping = true;
     }
 
-    fn pass_over(&mut self) {
-        self.lose(self.index, 1);
+    fn pass_over(&mut self, is_start: bool) {
+        self.lose(self.index, 1, u64::from(is_start));
         self.position += 1;
         self.index += 1;
     }
 
     fn give_up_to(&mut self, run: u64) {
         self.abandon_message();
-        self.lose(self.index, 0);
+        self.lose(self.index, 0, 0);
         self.run = run;
         self.position = 0;
     }
 
-    fn lose(&mut self, index: u64, count: u64) {
+    fn lose(&mut self, index: u64, fragments: u64, messages: u64) {
         if self.has_begun {
-            self.gap.get_or_insert((index, 0)).1 += count;
+            let gap = self.gap.get_or_insert(Gap { first_index: index, fragments: 0, messages: 0 });
+            gap.fragments += fragments;
+            gap.messages += messages;
         }
     }
 
     fn report_gap(&mut self, out: &mut Vec<Played>) {
-        if let Some((first_index, count)) = self.gap.take()
-            && count > 0
-        {
-            out.push(Played::Gap { first_index, count });
-        }
+        let Some(gap) = self.gap.take().filter(|gap| gap.fragments > 0) else { return };
+        // Where no beginning was seen, one message was lost at least.
+        out.push(Played::Gap(Gap { messages: gap.messages.max(1), ..gap }));
     }
 }

@@ -58,6 +58,9 @@ pub struct MulticastInfo {
     pub quickened: u64,
     /// Whole messages delivered.
     pub messages_delivered: u64,
+    /// Messages given up because the window closed on a fragment of theirs, as far as their beginnings were seen: at
+    /// least one for each gap.
+    pub messages_expired: u64,
     /// Fragments passed over because the window closed on them.
     pub fragments_given_up: u64,
     /// Fragments or manifests that failed verification; each cost its sender the link.

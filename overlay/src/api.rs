@@ -5,6 +5,7 @@ use bytes::Bytes;
 use stratus_core::{GroupAddress, GroupId, Identity, PeerId, RingArc, RingKey};
 
 use crate::best::Reason;
+use crate::changes::Changes;
 use crate::message::Message;
 use crate::record::Record;
 
@@ -132,6 +133,10 @@ pub struct Stats {
     pub best_now: usize,
     /// Exchanges begun.
     pub exchange_count: u64,
+    /// Exchanges that neighbors began and we answered.
+    pub exchange_answered_count: u64,
+    /// Exchanges that neighbors began more often than they may.
+    pub exchange_refused_count: u64,
     /// Records that were news.
     pub news_count: u64,
     /// Records that were not: known, older, or of the dead.
@@ -156,4 +161,6 @@ pub struct Stats {
     pub full_count: u64,
     /// Introductions made between neighbors.
     pub introduction_count: u64,
+    /// Links that came and went, by why.
+    pub changes: Changes,
 }

@@ -12,6 +12,7 @@
 mod api;
 mod bans;
 mod best;
+mod changes;
 mod comings;
 mod config;
 mod coverage;
@@ -30,6 +31,7 @@ mod troubles;
 
 pub use api::{Command, Event, Input, Neighbor, Output, Setup, Stats};
 pub use best::{BestList, Choice, NEAR_COUNT, Policy, RING_EACH_SIDE, Reason, View, ring, standard};
+pub use changes::{Arrival, Changes, Departure};
 pub use config::Config;
 pub use message::{Aged, Digest, Farewell, MAX_DIGESTS, MAX_RECORD_BYTES, MAX_RECORDS, Message, Role};
 pub use overlay::Overlay;

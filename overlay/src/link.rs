@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use stratus_core::{Bucket, GroupAddress, PeerId, Time};
 
+use crate::changes::Departure;
 use crate::places::Place;
 
 /// A link to a neighbor.
@@ -12,8 +13,8 @@ pub(crate) struct Link {
     pub(crate) address: GroupAddress,
     pub(crate) place: Place,
     pub(crate) since: Time,
-    /// Whether we asked to end it; nothing is said over it any more.
-    pub(crate) is_closing: bool,
+    /// Why it is being ended, if it is; nothing is said over it any more.
+    pub(crate) closing: Option<Departure>,
     /// Until when the owner's wish keeps it.
     pub(crate) added_until: Option<Time>,
     /// When it last said anything.
@@ -21,7 +22,10 @@ pub(crate) struct Link {
     pub(crate) probe: Option<Probe>,
     /// The last measured round trip.
     pub(crate) rtt: Option<Duration>,
+    /// When we asked the neighbor to end it.
     pub(crate) asked_to_leave_at: Option<Time>,
+    /// When the neighbor asked us to end it, in vain.
+    pub(crate) refused_to_leave_at: Option<Time>,
     /// From where we see it come, as the host says.
     pub(crate) observed: Option<SocketAddr>,
     /// From where it sees us come, as it says.
@@ -48,18 +52,24 @@ pub(crate) struct Probe {
 }
 
 impl Link {
+    /// Whether it is being ended.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
     pub(crate) fn new(peer: PeerId, address: GroupAddress, now: Time) -> Self {
         Self {
             peer,
             address,
             place: address.prefix(),
             since: now,
-            is_closing: false,
+            closing: None,
             added_until: None,
             heard_at: now,
             probe: None,
             rtt: None,
             asked_to_leave_at: None,
+            refused_to_leave_at: None,
             observed: None,
             sees_us_at: None,
             pings: Bucket::default(),

@@ -8,6 +8,7 @@ use stratus_core::{
 use crate::api::{Command, Event, Input, Output, Setup, Stats};
 use crate::bans::Bans;
 use crate::best::BestList;
+use crate::changes::Departure;
 use crate::comings::Comings;
 use crate::config::Config;
 use crate::coverage::coverage;
@@ -133,12 +134,12 @@ impl Overlay {
 
     /// The link to `peer`, unless there is none or we are ending it.
     fn open_link(&self, peer: &PeerId) -> Option<&Link> {
-        self.links.get(peer).filter(|link| !link.is_closing)
+        self.links.get(peer).filter(|link| !link.is_closing())
     }
 
     /// The links that are not being ended.
     fn open_links(&self) -> impl Iterator<Item = &Link> {
-        self.links.values().filter(|link| !link.is_closing)
+        self.links.values().filter(|link| !link.is_closing())
     }
 
     /// Tells the owner if the stretch of the ring that is ours has changed.
@@ -153,7 +154,7 @@ impl Overlay {
 
     /// A message over a link that is up and stays so.
     fn received(&mut self, cx: &mut Cx<'_>, from: PeerId, message: Message, out: &mut Vec<Output>) {
-        let Some(link) = self.links.get_mut(&from).filter(|link| !link.is_closing) else { return };
+        let Some(link) = self.links.get_mut(&from).filter(|link| !link.is_closing()) else { return };
         link.heard_at = cx.now;
         if let Some(probe) = &mut link.probe {
             // Whatever it says, it is there.
@@ -173,7 +174,7 @@ impl Overlay {
     /// A neighbor said more than it may: borne for a while. Source: spec OV-22.
     fn bear(&mut self, cx: &Cx<'_>, from: PeerId, out: &mut Vec<Output>) {
         let rate = self.config.excess;
-        let link = self.links.get_mut(&from).filter(|link| !link.is_closing);
+        let link = self.links.get_mut(&from).filter(|link| !link.is_closing());
         if link.is_some_and(|link| !link.excess.take(cx.now, rate)) {
             Self::misbehaved(from, "a flood of control messages", out);
         }
@@ -263,7 +264,7 @@ impl Overlay {
         self.hints.retain(|hint| *hint != peer);
         self.pins.remove(&peer);
         self.dials.take(&peer);
-        self.close(cx, peer, out);
+        self.close(cx, peer, Departure::Banned, out);
     }
 
     fn is_banned(&self, place: Place, now: Time) -> bool {

@@ -3,11 +3,12 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 use stratus_admin::AdminListen;
+use stratus_config::{Form, Level};
 use stratus_server::ServerConfig;
 use stratus_terminal::console::Verbosity;
 use stratus_terminal::log::Format;
 
-use crate::settings::{Form, Level, Listen, Settings, listen_address};
+use crate::settings::{Listen, Settings, listen_address};
 
 /// Where the operator's listener is unless told otherwise.
 pub(crate) const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9_935);

@@ -3,7 +3,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Cx, Deadline, DirectVerify, Machine, Rng, Time, Wire};
+use stratus_core::{Cx, Deadline, DirectVerify, Histogram, Machine, Rng, Time, Wire};
 use stratus_overlay::rendezvous::{ClientMessage, Event, Input, Output, Refusal, Registry, Stats};
 use stratus_transport::{Endpoint, ServiceEvent};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,10 +20,31 @@ pub(crate) struct Desk {
     closing: BTreeSet<u64>,
     stats: watch::Sender<Stats>,
     /// Whoever asks whether the desk still turns.
-    asks: mpsc::Receiver<oneshot::Sender<Stats>>,
+    asks: mpsc::Receiver<oneshot::Sender<Figures>>,
+    /// How long introductions took.
+    introductions: Histogram,
     report_every: Duration,
     reported: Stats,
 }
+
+/// What a desk holds and has done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Figures {
+    /// The registry's.
+    pub registry: Stats,
+    /// From a request for an introduction to both sides being told.
+    pub introductions: Histogram,
+}
+
+/// One machine answers in the same turn; behind a queue it may take longer.
+const INTRODUCTION_TIMES: [Duration; 6] = [
+    Duration::from_micros(100),
+    Duration::from_millis(1),
+    Duration::from_millis(10),
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_millis(1_000),
+];
 
 /// Why the desk wakes.
 enum Turn {
@@ -31,7 +52,7 @@ enum Turn {
     Service(ServiceEvent),
     Due,
     Report,
-    Ask(oneshot::Sender<Stats>),
+    Ask(oneshot::Sender<Figures>),
 }
 
 impl Desk {
@@ -40,7 +61,7 @@ impl Desk {
         registry: Registry,
         rng: Rng,
         stats: watch::Sender<Stats>,
-        asks: mpsc::Receiver<oneshot::Sender<Stats>>,
+        asks: mpsc::Receiver<oneshot::Sender<Figures>>,
         report_every: Duration,
     ) -> Self {
         let (began, reported) = (Instant::now(), Stats::default());
@@ -54,6 +75,7 @@ impl Desk {
             closing: BTreeSet::new(),
             stats,
             asks,
+            introductions: Histogram::new(&INTRODUCTION_TIMES),
             report_every,
             reported,
         }
@@ -77,7 +99,7 @@ impl Desk {
                 Turn::Service(event) => self.take(event),
                 Turn::Due => self.wake(),
                 // Whoever asked may be gone.
-                Turn::Ask(reply) => drop(reply.send(self.registry.stats())),
+                Turn::Ask(reply) => drop(reply.send(self.figures())),
                 Turn::Report => {
                     report_at += self.report_every;
                     self.report();
@@ -98,10 +120,23 @@ impl Desk {
     }
 
     fn take(&mut self, event: ServiceEvent) {
-        if let ServiceEvent::Closed { id } = event {
-            self.closing.remove(&id);
-        }
+        let before = self.registry.stats().introduced_count;
+        let arrived_at = match event {
+            ServiceEvent::Frame { at, .. } => Some(at),
+            ServiceEvent::Closed { id } => {
+                self.closing.remove(&id);
+                None
+            }
+            ServiceEvent::Opened { .. } => None,
+        };
         self.drive(input_of(event));
+        if let Some(at) = arrived_at.filter(|_| self.registry.stats().introduced_count > before) {
+            self.introductions.observe(at.elapsed());
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        Figures { registry: self.registry.stats(), introductions: self.introductions.clone() }
     }
 
     fn drive(&mut self, input: Input) {
@@ -180,7 +215,7 @@ fn input_of(event: ServiceEvent) -> Input {
         ServiceEvent::Opened { id, peer, address, exporter } => {
             Input::Opened { connection: id, peer, observed: address, exporter }
         }
-        ServiceEvent::Frame { id, bytes } => read(id, bytes),
+        ServiceEvent::Frame { id, bytes, .. } => read(id, bytes),
         ServiceEvent::Closed { id } => Input::Closed { connection: id },
     }
 }

@@ -6,22 +6,25 @@ use std::time::Instant;
 use serde_json::json;
 use stratus_admin::metrics::{self, Samples};
 use stratus_admin::{Ask, Check, Report, transport};
-use stratus_server::{Refusal, Stats, Watch};
+use stratus_server::{Figures, Refusal, Stats, Watch};
 
 /// Reports for as long as the server runs.
 pub(crate) fn asks(watch: Watch) -> Ask {
     let began = Instant::now();
     Arc::new(move || {
         let watch = watch.clone();
-        Box::pin(async move { report(&watch, watch.stats().await, began) })
+        Box::pin(async move { report(&watch, watch.figures().await, began) })
     })
 }
 
-fn report(watch: &Watch, stats: Option<Stats>, began: Instant) -> Report {
-    let trouble = stats.is_none().then(|| "the server's loop has ended".to_owned());
+fn report(watch: &Watch, figures: Option<Figures>, began: Instant) -> Report {
+    let trouble = figures.is_none().then(|| "the server's loop has ended".to_owned());
     let checks = vec![Check::new("socket", None), Check::new("registry", trouble)];
-    let stats = stats.unwrap_or_default();
     let mut samples = Samples::default();
+    if let Some(figures) = &figures {
+        samples.durations(metrics::SERVER_INTRODUCTION, &[], &figures.introductions);
+    }
+    let stats = figures.map(|figures| figures.registry).unwrap_or_default();
     let (counters, handshakes, buffers) = (watch.counters(), watch.handshakes(), watch.buffers());
     transport::endpoint(&mut samples, &counters, &handshakes, buffers);
     registry(&mut samples, &stats);

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::ServerConfig;
-use crate::desk::Desk;
+use crate::desk::{Desk, Figures};
 
 /// Why a server did not start. Nothing is left open.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub struct Server {
     local_addr: SocketAddr,
     peer_id: PeerId,
     stats: watch::Receiver<Stats>,
-    asks: mpsc::Sender<oneshot::Sender<Stats>>,
+    asks: mpsc::Sender<oneshot::Sender<Figures>>,
     stop: oneshot::Sender<()>,
     desk: JoinHandle<()>,
     endpoint: Endpoint,
@@ -119,13 +119,13 @@ impl Server {
 /// Looks at a running server. It keeps the socket open, so drop it before [`Server::shutdown`].
 #[derive(Clone, Debug)]
 pub struct Watch {
-    asks: mpsc::Sender<oneshot::Sender<Stats>>,
+    asks: mpsc::Sender<oneshot::Sender<Figures>>,
     endpoint: Endpoint,
 }
 
 impl Watch {
     /// What the server holds and has done, from its own loop; `None` if that has ended.
-    pub async fn stats(&self) -> Option<Stats> {
+    pub async fn figures(&self) -> Option<Figures> {
         let (reply, answer) = oneshot::channel();
         self.asks.send(reply).await.ok()?;
         answer.await.ok()

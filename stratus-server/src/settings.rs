@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 use stratus_admin::{AdminConfig, AdminListen};
-use stratus_config::Program;
 use stratus_config::units::Span;
+use stratus_config::{LogSection, Program};
 use stratus_server::{Limits, Rate};
 
 /// The file that is installed, with every default in it, commented out.
@@ -39,31 +39,6 @@ pub(crate) struct ServerSection {
 pub(crate) struct AdminSection {
     pub(crate) listen: Option<AdminListen>,
     pub(crate) allow_remote: Option<bool>,
-}
-
-#[derive(Clone, Deserialize, Default, PartialEq, Debug)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct LogSection {
-    pub(crate) level: Option<Level>,
-    pub(crate) format: Option<Form>,
-}
-
-/// How much is logged.
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Level {
-    Error,
-    Warn,
-    Info,
-    Debug,
-}
-
-/// How a line of the log looks.
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq, Debug)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Form {
-    Text,
-    Json,
 }
 
 /// A UDP address, of which the host may be left out.
@@ -156,7 +131,7 @@ impl TryFrom<String> for Listen {
 
 #[cfg(test)]
 mod tests {
-    use stratus_config::uncommented;
+    use stratus_config::{Form, Level, uncommented};
     use stratus_server::ServerConfig;
 
     use super::*;

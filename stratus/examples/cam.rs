@@ -6,7 +6,7 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use stratus::{Connection, GroupSpecifier, Groupspec, Kind, Outgoing, Play, Played, Publish};
+use stratus::{Capabilities, Connection, GroupSpecifier, Groupspec, Kind, Outgoing, Play, Played, Publish};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -15,6 +15,7 @@ async fn main() -> Result<()> {
     let publisher = Connection::builder().listen((Ipv4Addr::LOCALHOST, 0).into()).start().await?;
     let spec = GroupSpecifier::new("example")?
         .make_unique([7; 32])
+        .capabilities(Capabilities::services())
         .add_bootstrap_peer(publisher.peer(), &[publisher.local_addr()])?
         .build();
     let viewer = tokio::spawn(view(spec.clone()));

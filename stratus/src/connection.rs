@@ -100,6 +100,9 @@ impl Connection {
     /// Joining once more gives another handle on the one membership and adds no traffic; what it may publish is what
     /// its own groupspec authorizes.
     pub async fn join(&self, spec: &Groupspec) -> Result<Group, JoinError> {
+        if spec.capabilities().peer_to_peer_disabled {
+            return Err(JoinError::PeerToPeerDisabled);
+        }
         if let Some(inner) = self.joined(&spec.group_id()) {
             return Ok(Group::new(inner, spec.clone()));
         }
@@ -195,12 +198,12 @@ impl Connection {
 
     #[cfg(not(test))]
     fn publish_authority(&self, spec: &Groupspec) -> Option<PublicKey> {
-        spec.publish_authority()
+        publish_authority(spec)
     }
 
     #[cfg(test)]
     fn publish_authority(&self, spec: &Groupspec) -> Option<PublicKey> {
-        self.shared.builder.believed_authority.or(spec.publish_authority())
+        self.shared.builder.believed_authority.or(publish_authority(spec))
     }
 
     /// The clients of the servers that a group uses, started where there was none.
@@ -239,6 +242,13 @@ fn bind(builder: &Builder, identity: &Identity) -> Result<Endpoint, StartError> 
         Some(conditions) => Endpoint::bind_over(config, identity, conditions)?,
         None => Endpoint::bind(config, identity)?,
     })
+}
+
+/// Whose grants count. Where no streams are allowed, those of a key with which nothing can be signed: whatever is
+/// announced all the same is refused by every member, and not only by the one that should not have done it.
+fn publish_authority(spec: &Groupspec) -> Option<PublicKey> {
+    const NOBODY: PublicKey = PublicKey([0; 32]);
+    if spec.capabilities().multicast { spec.publish_authority() } else { Some(NOBODY) }
 }
 
 /// A new file that only its owner may read: a journal shows all that a member sees.

@@ -44,6 +44,9 @@ pub enum JoinError {
     /// Leave another group first.
     #[error("this connection is in as many groups as it may be")]
     TooManyGroups,
+    /// Only a server channel or IP multicast could serve such a group.
+    #[error("the members of this group may not connect to each other, and nothing else serves it yet")]
+    PeerToPeerDisabled,
     /// The connection is closed.
     #[error("the connection is closed")]
     Closed,
@@ -95,6 +98,9 @@ impl fmt::Display for JoinTimeout {
 /// Why a stream was not published.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum PublishError {
+    /// Whoever made the group allowed no streams in it.
+    #[error("this group carries no streams")]
+    MulticastDisabled,
     /// The groupspec carries no publish authorization, or the one given is not this group's.
     #[error("this groupspec does not authorize publishing")]
     NotAuthorized,
@@ -175,6 +181,9 @@ pub enum WriteError {
 /// Why a stream is not played.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum PlayError {
+    /// Whoever made the group allowed no streams in it.
+    #[error("this group carries no streams")]
+    MulticastDisabled,
     /// A property that cannot be had.
     #[error(transparent)]
     Property(#[from] multicast::ConfigError),
@@ -200,7 +209,10 @@ pub enum OverrideError {
 impl JoinError {
     /// The name that Flash gave such a failure.
     pub fn code(&self) -> &'static str {
-        "NetGroup.Connect.Failed"
+        match self {
+            Self::PeerToPeerDisabled => "NetGroup.Connect.Rejected",
+            _ => "NetGroup.Connect.Failed",
+        }
     }
 }
 
@@ -208,7 +220,7 @@ impl PublishError {
     /// The name that Flash gave such a failure.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotAuthorized => "NetStream.Connect.Rejected",
+            Self::NotAuthorized | Self::MulticastDisabled => "NetStream.Connect.Rejected",
             Self::BadName | Self::NameTooLong => "NetStream.Publish.BadName",
             _ => "NetStream.Connect.Failed",
         }
@@ -220,6 +232,7 @@ impl PlayError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Closed(_) => "NetStream.Connect.Closed",
+            Self::MulticastDisabled => "NetStream.Connect.Rejected",
             _ => "NetStream.Play.Failed",
         }
     }

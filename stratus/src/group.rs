@@ -81,6 +81,9 @@ impl Group {
 
     /// Publishes a stream. With a password it takes about 0.12 s of a core longer, see [`stretch`](crate::stretch).
     pub async fn publish(&self, name: &str, publish: Publish) -> Result<Publication, PublishError> {
+        if !self.spec.capabilities().multicast {
+            return Err(PublishError::MulticastDisabled);
+        }
         let parameters = publish.parameters.unwrap_or_else(|| (&self.inner.multicast).into());
         let linger = publish.linger.unwrap_or(parameters.window_duration + Duration::from_secs(2));
         let key = Identity::from_seed(entropy().ok_or(PublishError::Entropy)?);
@@ -113,6 +116,9 @@ impl Group {
     /// A second playback of a name shares the subscription of the first and adds no traffic; it begins at the next key
     /// message. Properties that it wishes hold for both.
     pub async fn play(&self, name: &str, play: Play) -> Result<Playback, PlayError> {
+        if !self.spec.capabilities().multicast {
+            return Err(PlayError::MulticastDisabled);
+        }
         if name.len() > MOST_NAME_BYTES {
             return Err(PlayError::NameTooLong);
         }
@@ -167,7 +173,10 @@ impl Group {
         }
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Closed> {
+    pub(crate) async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, Closed> {
         let (reply, answer) = oneshot::channel();
         self.send(request(reply)).await?;
         answer.await.map_err(|_| Closed)

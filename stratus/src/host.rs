@@ -500,6 +500,7 @@ impl Host {
             joined_after: self.joined_after,
             round_trips: self.round_trips.clone(),
             delays: self.streams.delays(),
+            ring_agreement: overlay.ring_agreement(self.now()),
             overlay: overlay.stats(),
             overlay_sent_bytes: self.overlay_sent_bytes,
             overlay_received_bytes: self.overlay_received_bytes,

@@ -38,6 +38,9 @@ pub struct GroupInfo {
     pub multicast: Vec<(StreamId, NetStreamMulticastInfo)>,
     /// `NetGroupInfo`.
     pub services: NetGroupInfo,
+    /// Of the nearest known members on each side of the ring, how many there is a link with that they keep as well, and
+    /// how many they are.
+    pub ring_agreement: (usize, usize),
     /// What the overlay counted.
     pub overlay: stratus_overlay::Stats,
     /// Bytes of the overlay's messages sent.

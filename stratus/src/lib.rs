@@ -56,13 +56,15 @@ pub use password::{NoEntropy, random_salt, stretch};
 pub use playback::{Play, Playback, Played, Purpose};
 pub use publication::{Outgoing, Publication, Publish};
 pub use stratus_core::{GroupAddress, GroupId, Histogram, Identity, PeerId, RingArc};
-pub use stratus_groupspec::{self as groupspec, GroupSpecifier, Groupspec, Password};
+pub use stratus_groupspec::{self as groupspec, Capabilities, GroupSpecifier, Groupspec, Password};
 pub use stratus_multicast::{
     Config as MulticastConfig, ConfigError, Kind, MulticastInfo, Overrides, Parameters,
     Path as MulticastPath, Piece, PieceFlags, Properties, Reliability, SampleAccess, StreamId, StreamInfo,
     StreamMessage,
 };
-pub use stratus_overlay::{Config as OverlayConfig, Neighbor, Reason};
+pub use stratus_overlay::{
+    Arrival, Changes, Config as OverlayConfig, Departure, Neighbor, Reason, Stats as OverlayStats,
+};
 #[cfg(any(test, feature = "testing"))]
 pub use stratus_transport::testing::Conditions;
 pub use stratus_transport::{

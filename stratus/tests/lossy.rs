@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use stratus::{
-    Conditions, Connection, Group, GroupSpecifier, Groupspec, Kind, Piece, PieceFlags, Play, Playback,
-    Played, Publication, Publish,
+    Capabilities, Conditions, Connection, Group, GroupSpecifier, Groupspec, Kind, Piece, PieceFlags, Play,
+    Playback, Played, Publication, Publish,
 };
 use stratus_server::{Server, ServerConfig};
 use tokio::sync::oneshot;
@@ -89,7 +89,7 @@ fn loopback() -> SocketAddr {
 }
 
 fn spec() -> Groupspec {
-    GroupSpecifier::new("lossy").unwrap().make_unique([50; 32]).build()
+    GroupSpecifier::new("lossy").unwrap().make_unique([50; 32]).capabilities(Capabilities::services()).build()
 }
 
 /// The publisher and the viewers, each on a bad path of its own, linked with all others.

@@ -51,6 +51,8 @@ pub enum ServiceEvent {
         id: u64,
         /// What it said.
         bytes: Bytes,
+        /// When its turn came.
+        at: Instant,
     },
     /// A client is gone.
     Closed {
@@ -160,7 +162,7 @@ async fn listen(shared: &Shared, events: &mpsc::Sender<ServiceEvent>, id: u64, m
         };
         let Ok(Some(bytes)) = frame else { return };
         sleep_until(pace.next(Instant::now())).await;
-        if events.send(ServiceEvent::Frame { id, bytes }).await.is_err() {
+        if events.send(ServiceEvent::Frame { id, bytes, at: Instant::now() }).await.is_err() {
             return;
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use stratus::{GroupSpecifier, Groupspec};
+use stratus::{Capabilities, GroupSpecifier, Groupspec};
 
 use crate::crew::Crew;
 use crate::member::{MESSAGE_BYTES, Orders, Published, Role, Said, Viewed};
@@ -85,7 +85,11 @@ fn spec() -> Groupspec {
     let unique = crate::since_boot().as_nanos().to_be_bytes();
     let mut tag = [50; 32];
     tag[..unique.len()].copy_from_slice(&unique);
-    GroupSpecifier::new("lab").expect("a valid name").make_unique(tag).build()
+    GroupSpecifier::new("lab")
+        .expect("a valid name")
+        .make_unique(tag)
+        .capabilities(Capabilities::services())
+        .build()
 }
 
 /// Bytes a second, of so many hundredths of the stream's wire rate.

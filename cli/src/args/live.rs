@@ -3,14 +3,14 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::Reach;
+use super::{Classes, Reach};
 use crate::args::properties::Properties;
 use crate::place::Place;
 
 /// What to publish.
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
-    /// The groupspec, or @FILE
+    /// The groupspec, @FILE, or the alias of a group in the settings
     pub(crate) spec: String,
     /// The stream's name
     pub(crate) stream: String,
@@ -30,6 +30,9 @@ pub(crate) struct Publish {
     /// How it travels: these go with the stream, but for the relay margin and the push neighbors.
     #[command(flatten)]
     pub(crate) properties: Properties,
+    /// How each class of it is treated.
+    #[command(flatten)]
+    pub(crate) classes: Classes,
     /// Events as JSON, one object on each line, on stdout
     #[arg(long)]
     pub(crate) json: bool,
@@ -52,7 +55,7 @@ pub(crate) enum Relay {
 /// What to play.
 #[derive(Debug, Args)]
 pub(crate) struct Play {
-    /// The groupspec, or @FILE
+    /// The groupspec, @FILE, or the alias of a group in the settings
     pub(crate) spec: String,
     /// The stream's name
     pub(crate) stream: String,

@@ -18,9 +18,9 @@ pub(crate) struct Properties {
     /// multicastAvailabilityUpdatePeriod: between two maps; less repairs sooner and costs bytes [100ms]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) availability_period: Option<Duration>,
-    /// multicastAvailabilitySendToAll: each map to all neighbors, not to one in turn; costs bytes
-    #[arg(long)]
-    pub(crate) availability_to_all: bool,
+    /// multicastAvailabilitySendToAll: each map to all neighbors, not to one in turn; costs bytes [false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) availability_to_all: Option<bool>,
     /// multicastFetchPeriod: how long push has before a piece is asked for; less brings duplicates [150ms]
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub(crate) fetch_period: Option<Duration>,
@@ -33,7 +33,7 @@ impl Properties {
             window_duration: self.window,
             relay_margin_duration: self.relay_margin,
             availability_update_period: self.availability_period,
-            availability_send_to_all: self.availability_to_all.then_some(true),
+            availability_send_to_all: self.availability_to_all,
             fetch_period: self.fetch_period,
             push_neighbor_limit: self.push_neighbors,
             publisher_timeout: None,
@@ -51,7 +51,7 @@ impl Properties {
             availability_update_period: wished
                 .availability_update_period
                 .unwrap_or(default.availability_update_period),
-            availability_send_to_all: self.availability_to_all,
+            availability_send_to_all: self.availability_to_all.unwrap_or(default.availability_send_to_all),
             fetch_period: wished.fetch_period.unwrap_or(default.fetch_period),
             push_neighbor_limit: wished.push_neighbor_limit.unwrap_or(default.push_neighbor_limit),
             strong_push_neighbor_limit: wished
@@ -75,7 +75,8 @@ mod tests {
         let late = Properties { fetch_period: Some(Duration::from_secs(9)), ..Properties::default() };
         let error = late.config().unwrap_err().to_string();
         assert_eq!(error, "multicast setting multicastFetchPeriod must be below multicastWindowDuration");
-        let some = Properties { push_neighbors: Some(3), availability_to_all: true, ..Properties::default() };
+        let some =
+            Properties { push_neighbors: Some(3), availability_to_all: Some(true), ..Properties::default() };
         assert_eq!(some.overrides().unwrap().push_neighbor_limit, Some(3));
         assert!(some.config().unwrap().availability_send_to_all);
     }

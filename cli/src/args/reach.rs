@@ -1,9 +1,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
 use etcetera::{BaseStrategy as _, choose_base_strategy};
+use serde::Deserialize;
 use stratus::PeerId;
 use stratus_admin::{AdminConfig, AdminListen};
 
@@ -51,8 +53,8 @@ pub(crate) struct Reach {
     #[arg(long)]
     pub(crate) no_cache: bool,
     /// What metrics and logs call the group [default: the groupspec's file, or "group"]
-    #[arg(long, value_name = "NAME", value_parser = parse_alias)]
-    pub(crate) alias: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    pub(crate) alias: Option<Alias>,
     /// TCP address for /livez, /readyz, /metrics and /status [default: off]
     #[arg(long, value_name = "ADDR")]
     pub(crate) admin: Option<AdminListen>,
@@ -93,14 +95,31 @@ impl Reach {
     /// What metrics call the group that `spec`, as it was given, leads to.
     pub(crate) fn alias(&self, spec: &str) -> String {
         let file = || std::path::Path::new(spec.strip_prefix('@')?).file_stem()?.to_str().map(str::to_owned);
-        let short = |name: String| parse_alias(&name).ok();
-        self.alias.clone().or_else(|| file().and_then(short)).unwrap_or_else(|| "group".to_owned())
+        let short = |name: String| name.parse().ok();
+        let alias = self.alias.clone().or_else(|| file().and_then(short));
+        alias.map_or_else(|| "group".to_owned(), |alias| alias.0)
     }
 }
 
-/// A name that is good in a metric.
-fn parse_alias(text: &str) -> Result<String, &'static str> {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    let is_good = (1..=64).contains(&text.len()) && text.chars().all(is_plain);
-    is_good.then(|| text.to_owned()).ok_or("1 to 64 letters, digits, -, _ or . are wanted")
+/// What a group is called here: a name that is good in a metric.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Alias(pub(crate) String);
+
+impl FromStr for Alias {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        let is_good = (1..=64).contains(&text.len()) && text.chars().all(is_plain);
+        is_good.then(|| Self(text.to_owned())).ok_or("1 to 64 letters, digits, -, _ or . are wanted")
+    }
+}
+
+impl TryFrom<String> for Alias {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
 }

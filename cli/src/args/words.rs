@@ -1,5 +1,6 @@
 use anstream::ColorChoice;
 use clap::ValueEnum;
+use stratus_config::Form;
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -8,6 +9,15 @@ pub(crate) enum LogFormat {
     Text,
     /// An object on each line.
     Json,
+}
+
+impl From<Form> for LogFormat {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Text => Self::Text,
+            Form::Json => Self::Json,
+        }
+    }
 }
 
 /// When to use colours.

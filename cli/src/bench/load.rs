@@ -5,6 +5,9 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 /// Bytes at the head of each payload: its index, and when it entered, in microseconds.
 const STAMP_BYTES: usize = 16;
 
+/// What one fragment holds: larger messages are cut. The stars cut as the group does.
+pub(crate) const FRAGMENT_SIZE: usize = 1_128;
+
 /// What is published: messages of one size at one rate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Load {
@@ -24,6 +27,11 @@ pub(crate) struct Stamp {
 }
 
 impl Load {
+    /// Whether a message is one fragment.
+    pub(crate) fn is_one_fragment(&self) -> bool {
+        self.size <= FRAGMENT_SIZE
+    }
+
     /// When message `index` is due, since the first was.
     pub(crate) fn due(&self, index: u64) -> Duration {
         let bits = u128::from(index) * self.size as u128 * 8;
@@ -49,9 +57,19 @@ impl Load {
     }
 }
 
+/// The index of the message that begins with `payload`.
+pub(crate) fn index_of(payload: &[u8]) -> Option<u64> {
+    payload.first_chunk().copied().map(u64::from_be_bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fragments_are_as_large_as_the_groups() {
+        assert_eq!(FRAGMENT_SIZE, stratus::MulticastConfig::default().fragment_size);
+    }
 
     const LOAD: Load = Load { size: 1_128, rate: 2_000_000 };
 
@@ -67,7 +85,7 @@ mod tests {
         let stamp = Stamp { index: 70_000, entered_at: Duration::from_micros(3_000_001) };
         let payload = LOAD.payload(stamp);
         assert_eq!((payload.len(), LOAD.stamp(&payload)), (1_128, Some(stamp)));
-        assert_eq!(LOAD.stamp(&payload[1..]), None);
+        assert_eq!((index_of(&payload), LOAD.stamp(&payload[1..])), (Some(70_000), None));
         let least = Load { size: 16, rate: 8_000 };
         assert_eq!(least.stamp(&least.payload(stamp)), Some(stamp));
     }

@@ -12,7 +12,9 @@
 //! - `cpu_s_per_gb`: processor seconds of the process during the windows, for each 10^9 payload bytes that
 //!   reached a viewer in them.
 //! - `star_ratio`, `unsigned_star_ratio`: that, divided by the star's of the same round; the median of the
-//!   rounds, with all `_pairs` and their `_spread` (most less least, by the median) beside it.
+//!   rounds, with all `_pairs` and their `_spread` (most less least, by the median) beside it. Messages of several
+//!   fragments the star carries in datagrams of the same size and on a stream each, one after the other, and the
+//!   cheaper of both counts; `_carriers` says what each of them cost and delivered.
 //! - `rss_peak_mib`: the most memory that the process has held by the end of the first round's group, before
 //!   any star.
 

@@ -1,19 +1,25 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use stratus::{Connection, Group, Piece, PieceFlags, Play, Playback, Played, Publication, Publish};
-use stratus_groupspec::{GroupSpecifier, Groupspec};
+use bytes::Bytes;
+use stratus::{
+    Connection, Group, Kind, Outgoing, Piece, PieceFlags, Play, Playback, Played, Publication, Publish,
+    StreamMessage, WriteError,
+};
+use stratus_groupspec::{Capabilities, GroupSpecifier, Groupspec};
 use stratus_server::{Server, ServerConfig};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::load::Load;
+use super::load::{FRAGMENT_SIZE, Load};
 use super::stage::{Arrival, Log, Schedule, Source, Span, Stage};
 use super::tally::Tally;
 use crate::group::random_bytes;
 use crate::stop::{Code, Failure};
 
 const STREAM: &str = "bench";
+/// Most fragments in a run.
+const RUN_LENGTH: usize = 32;
 /// How long after the end of the stream a viewer may still get what it misses: window, margin and some.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// IPv4 and UDP headers of one datagram.
@@ -27,7 +33,7 @@ pub(crate) struct Outcome {
     pub(crate) join: Duration,
     /// What all members together received and sent during the window.
     pub(crate) traffic: Traffic,
-    /// Messages in a run, on average.
+    /// Fragments in a run, on average.
     pub(crate) run_length: f64,
 }
 
@@ -70,34 +76,47 @@ pub(crate) async fn run(load: Load, viewers: usize, schedule: Schedule) -> Resul
 
 /// Publishes until the stage is over; then waits until all have all.
 async fn publish(mut publication: Publication, mut source: Source) -> Result<(), Failure> {
-    let flags = PieceFlags { is_start: true, is_end: true, is_key: true, ..PieceFlags::default() };
     while let Some((_, payload)) = source.next().await {
-        let piece = Piece { payload, flags, flush: false };
-        publication.write(piece).await.map_err(failed("write to the stream"))?;
+        write(&mut publication, payload).await.map_err(failed("write to the stream"))?;
     }
     publication.end().await.map_err(failed("end the stream"))?;
     Ok(())
 }
 
+/// A message of one fragment may wait for company in its run; a larger one is sent as a whole.
+async fn write(publication: &mut Publication, payload: Bytes) -> Result<(), WriteError> {
+    if payload.len() > FRAGMENT_SIZE {
+        return publication.send(Outgoing { payload, kind: Kind::Data, is_key: true }).await;
+    }
+    let flags = PieceFlags { is_start: true, is_end: true, is_key: true, ..PieceFlags::default() };
+    publication.write(Piece { payload, flags, flush: false }).await
+}
+
 /// What one viewer saw.
 struct View {
     arrivals: Vec<Arrival>,
+    fragments: u64,
     runs: u64,
 }
 
 /// Plays until the stream ends.
 async fn view(mut playback: Playback, mut log: Log) -> View {
-    let (mut runs, mut cut_at) = (0, None);
+    let (mut fragments, mut runs, mut cut_at) = (0, 0, None);
     while let Some(played) = playback.next().await {
         let Played::Message(message) = played else { continue };
         log.note(&message.payload());
-        // All messages of a run were cut at the same moment.
+        fragments += message.pieces.len() as u64;
+        // All messages of a run were cut at the same moment; one of several fragments is alone in its runs.
         if cut_at.replace(message.published_at) != Some(message.published_at) {
-            runs += 1;
+            runs += runs_of(&message);
         }
     }
     playback.finish().await;
-    View { arrivals: log.finish(), runs }
+    View { arrivals: log.finish(), fragments, runs }
+}
+
+fn runs_of(message: &StreamMessage) -> u64 {
+    message.pieces.len().div_ceil(RUN_LENGTH) as u64
 }
 
 /// A connection with a socket of its own, in the group.
@@ -158,14 +177,14 @@ impl Traffic {
 
 impl Outcome {
     fn of(span: &Span<Traffic>, views: Vec<View>) -> Self {
-        let messages: usize = views.iter().map(|view| view.arrivals.len()).sum();
+        let fragments: u64 = views.iter().map(|view| view.fragments).sum();
         let runs: u64 = views.iter().map(|view| view.runs).sum();
         let logs = views.into_iter().map(|view| view.arrivals).collect();
         Self {
             tally: Tally::of(span, logs),
             join: span.join,
             traffic: span.after.since(span.before),
-            run_length: messages as f64 / runs.max(1) as f64,
+            run_length: fragments as f64 / runs.max(1) as f64,
         }
     }
 }
@@ -173,6 +192,7 @@ impl Outcome {
 /// A group like no other, in which only the publisher may publish.
 fn specification() -> Result<Groupspec, Failure> {
     let specifier = GroupSpecifier::new("bench").map_err(failed("make a groupspec"))?;
+    let specifier = specifier.capabilities(Capabilities::services());
     Ok(specifier.make_unique(random_bytes()?).publish_key_seed(random_bytes()?).build())
 }
 

@@ -1,26 +1,35 @@
 use super::load::Load;
-use super::rounds::Plan;
+use super::rounds::{Plan, Results, Rival};
 use super::stage::Schedule;
+use super::star::Carrier;
 use super::*;
 use crate::console::Verbosity;
 
-#[test]
-fn four_members_and_both_stars_deliver_everything() {
-    let measured = Duration::from_secs(2);
+fn measured(load: Load, secs: u64) -> (Results, serde_json::Value) {
+    let measured = Duration::from_secs(secs);
     let plan = Plan {
         nodes: 4,
-        load: Load { size: 1_128, rate: 2_000_000 },
+        load,
         ours: Schedule { warm_up: Duration::from_secs(1), measured },
         star: Some(Schedule { warm_up: Duration::from_millis(200), measured: measured / 4 }),
         rounds: 1,
     };
     let results = plan.run(Console::new(Verbosity::Quiet)).expect("loopback carries four members");
-    assert!(results.ours.wanted > 3 * 400, "{} messages", results.ours.wanted);
-    assert_eq!(
-        [&results.ours, &results.star, &results.unsigned_star].map(|tally| tally.delivery()),
-        [1.0; 3]
-    );
     let figures = Figures::of(&plan, &results, [None, None]).json();
+    (results, figures)
+}
+
+fn deliveries(rival: &Rival) -> Vec<(Carrier, f64)> {
+    rival.tallies.iter().map(|(carrier, tally)| (*carrier, tally.delivery())).collect()
+}
+
+#[test]
+fn four_members_and_both_stars_deliver_everything() {
+    let (results, figures) = measured(Load { size: 1_128, rate: 2_000_000 }, 2);
+    assert!(results.ours.wanted > 3 * 400, "{} messages", results.ours.wanted);
+    for star in [&results.star, &results.unsigned_star] {
+        assert_eq!(deliveries(star), [(Carrier::Datagrams, 1.0)]);
+    }
     assert_eq!(figures["delivery"], 1.0);
     // Every byte came at least once, with a manifest, over sockets, and cost something.
     for (name, least) in
@@ -28,4 +37,15 @@ fn four_members_and_both_stars_deliver_everything() {
     {
         assert!(figures[name].as_f64() > Some(least), "{name}: {figures}");
     }
+}
+
+#[test]
+fn messages_of_many_fragments_come_whole_from_members_and_from_stars_of_both_kinds() {
+    let (results, figures) = measured(Load { size: 16_384, rate: 2_000_000 }, 2);
+    assert!(results.ours.wanted > 3 * 25, "{} messages", results.ours.wanted);
+    assert_eq!((results.ours.delivery(), figures["run_length"].as_f64()), (1.0, Some(15.0)));
+    for star in [&results.star, &results.unsigned_star] {
+        assert_eq!(deliveries(star), [(Carrier::Datagrams, 1.0), (Carrier::Streams, 1.0)]);
+    }
+    assert!(figures["copies"].as_f64() > Some(0.95), "{figures}");
 }

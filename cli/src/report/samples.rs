@@ -1,4 +1,4 @@
-use stratus::{ConnectionInfo, GroupInfo, Reason, StreamInfo};
+use stratus::{Arrival, ConnectionInfo, Departure, GroupInfo, Reason, StreamInfo};
 use stratus_admin::metrics::{self, MOST_STREAMS, Samples};
 use stratus_admin::transport;
 
@@ -43,9 +43,35 @@ fn overlay(samples: &mut Samples, group: &str, info: &GroupInfo) {
     }
     let target = (2.0 * (members.max(1) as f64).log2() + 13.0).min(members.saturating_sub(1) as f64);
     samples.set(metrics::NEIGHBORS_TARGET, &[group], target);
+    let (agreed, nearest) = info.ring_agreement;
+    if nearest > 0 {
+        samples.set(metrics::RING_AGREEMENT, &[group], agreed as f64 / nearest as f64);
+    }
+    changes(samples, group, info);
     samples.set(metrics::HEARD, &[group], info.overlay.heard_now as f64);
     if let Some(after) = info.joined_after {
         samples.set(metrics::JOINED, &[group], after.as_secs_f64());
+    }
+}
+
+/// What happened in the overlay so far.
+fn changes(samples: &mut Samples, group: &str, info: &GroupInfo) {
+    let counted = &info.overlay;
+    let exchanges = [
+        ("started", "ok", counted.exchange_count),
+        ("answered", "ok", counted.exchange_answered_count),
+        ("answered", "refused", counted.exchange_refused_count),
+    ];
+    for (side, result, total) in exchanges {
+        samples.count(metrics::EXCHANGES, &[group, side, result], total);
+    }
+    for why in Arrival::ALL {
+        let total = counted.changes.arrived(why);
+        samples.count(metrics::NEIGHBOR_CHANGES, &[group, "connect", why.name()], total);
+    }
+    for why in Departure::ALL {
+        let total = counted.changes.departed(why);
+        samples.count(metrics::NEIGHBOR_CHANGES, &[group, "disconnect", why.name()], total);
     }
 }
 
@@ -66,6 +92,7 @@ fn of_stream(samples: &mut Samples, [group, name]: [&str; 2], stream: Option<&St
     }
     samples.count(metrics::DUPLICATES, &[group, name, "peer"], counters.duplicates.fragments);
     samples.count(metrics::MESSAGES, &[group, name, "delivered"], counters.messages_delivered);
+    samples.count(metrics::MESSAGES, &[group, name, "expired"], counters.messages_expired);
     samples.count(metrics::FETCHES, &[group, name, "sent"], counters.pulls_sent);
     if let Some(stream) = stream.filter(|stream| stream.window_runs > 0) {
         let missing = stream.holes.min(stream.window_runs) as f64;

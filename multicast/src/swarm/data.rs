@@ -541,8 +541,10 @@ impl Swarm {
                     self.stats.messages_delivered += 1;
                     turn.event(Event::Message { stream, message });
                 }
-                Played::Gap { first_index, count } => {
+                Played::Gap(gap) => {
+                    let (first_index, count) = (gap.first_index, gap.fragments);
                     self.stats.fragments_given_up += count;
+                    self.stats.messages_expired += gap.messages;
                     turn.event(Event::Gap { stream, first_index, count });
                 }
             }

@@ -72,7 +72,12 @@ impl Overlay {
         digests: &[Digest],
         out: &mut Vec<Output>,
     ) {
-        if !self.admits_request(cx, &from) {
+        let is_admitted = self.admits_request(cx, &from);
+        if role == Role::Start {
+            self.stats.exchange_answered_count += u64::from(is_admitted);
+            self.stats.exchange_refused_count += u64::from(!is_admitted);
+        }
+        if !is_admitted {
             return;
         }
         let mut wants: Vec<Place> =

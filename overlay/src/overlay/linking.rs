@@ -4,6 +4,7 @@ use super::parting::ALONE_RETRY;
 use super::{Overlay, timer};
 use crate::api::{Event, Output};
 use crate::best::RING_EACH_SIDE;
+use crate::changes::{Arrival, Departure};
 use crate::dials::Purpose;
 use crate::link::Link;
 use crate::message::Message;
@@ -47,6 +48,7 @@ impl Overlay {
         let address = link.address;
         link.added_until = (purpose == Some(Purpose::Added)).then(|| cx.now + self.config.added_for);
         self.links.insert(peer, link);
+        self.stats.changes.note_arrival(arrival(purpose));
         out.push(Output::Event(Event::NeighborConnect { peer, address }));
         self.update_coverage(out);
         let hello = Message::Hello(self.own.record().clone());
@@ -66,12 +68,14 @@ impl Overlay {
     pub(super) fn disconnected(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         let Some(link) = self.links.remove(&peer) else { return };
         self.introducer.forget(&peer);
+        let usual = if link.asked_to_leave_at.is_some() { Departure::Unwanted } else { Departure::Lost };
+        self.stats.changes.note_departure(link.closing.unwrap_or(usual));
         out.push(Output::Event(Event::NeighborDisconnect { peer, address: link.address }));
         if self.has_left {
             return;
         }
         self.update_coverage(out);
-        let was_expected = link.is_closing || link.asked_to_leave_at.is_some();
+        let was_expected = link.is_closing() || link.asked_to_leave_at.is_some();
         if !was_expected {
             self.note_death(cx, out);
         }
@@ -125,5 +129,16 @@ impl Overlay {
         let down = counterclockwise(known, me).nth(RING_EACH_SIDE - 1);
         up.is_none_or(|up| place.wrapping_sub(me) <= up.wrapping_sub(me))
             || down.is_none_or(|down| me.wrapping_sub(place) <= me.wrapping_sub(down))
+    }
+}
+
+/// Why a link came, by the dial that made it.
+fn arrival(purpose: Option<Purpose>) -> Arrival {
+    match purpose {
+        Some(Purpose::Wanted) => Arrival::Wanted,
+        Some(Purpose::Added) => Arrival::Added,
+        Some(Purpose::Memory) => Arrival::Remembered,
+        Some(Purpose::Courtesy) => Arrival::Introduced,
+        None => Arrival::Incoming,
     }
 }

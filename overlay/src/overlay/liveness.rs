@@ -4,6 +4,7 @@ use stratus_core::{Cx, Delivery, PeerId, Priority, Rate, Time};
 
 use super::{Overlay, timer};
 use crate::api::{Event, Output};
+use crate::changes::Departure;
 use crate::link::Probe;
 use crate::message::Message;
 use crate::places::distance;
@@ -47,7 +48,7 @@ impl Overlay {
     /// Sends a ping, the first of up to three.
     pub(super) fn ping(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         let nonce = cx.rng.next_u64() as u32;
-        let Some(link) = self.links.get_mut(&peer).filter(|link| !link.is_closing) else { return };
+        let Some(link) = self.links.get_mut(&peer).filter(|link| !link.is_closing()) else { return };
         let attempts = link.probe.map_or(0, |probe| probe.attempts) + 1;
         link.probe = Some(Probe { nonce, sent_at: cx.now, attempts, is_answered: false });
         let is_repeated = attempts > 1;
@@ -112,7 +113,7 @@ impl Overlay {
     fn died(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         self.stats.death_count += 1;
         self.bury(cx, peer);
-        self.close(cx, peer, out);
+        self.close(cx, peer, Departure::Silent, out);
         self.note_death(cx, out);
     }
 

@@ -133,7 +133,7 @@ impl Overlay {
 
     /// The host says from where it sees a neighbor come.
     pub(super) fn observed(&mut self, peer: PeerId, address: SocketAddr, out: &mut Vec<Output>) {
-        let Some(link) = self.links.get_mut(&peer).filter(|link| !link.is_closing) else { return };
+        let Some(link) = self.links.get_mut(&peer).filter(|link| !link.is_closing()) else { return };
         link.observed = Some(address);
         out.push(Output::Send { to: peer, message: Message::Observed(address), how: Delivery::Control });
     }

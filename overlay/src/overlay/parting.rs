@@ -4,6 +4,7 @@ use stratus_core::{Cx, Delivery, PeerId, Timers};
 
 use super::{Overlay, timer};
 use crate::api::Output;
+use crate::changes::Departure;
 use crate::message::{Farewell, Message};
 use crate::troubles::Trouble;
 
@@ -39,8 +40,11 @@ impl Overlay {
         let Some(link) = self.open_link(&from) else { return };
         if self.is_chosen(link, cx.now) || self.neighbor_count() == 1 {
             self.stats.leave_refused_count += 1;
+            if let Some(link) = self.links.get_mut(&from) {
+                link.refused_to_leave_at = Some(cx.now);
+            }
         } else {
-            self.close(cx, from, out);
+            self.close(cx, from, Departure::Unwanted, out);
         }
     }
 
@@ -48,26 +52,28 @@ impl Overlay {
     pub(super) fn goodbye(&mut self, cx: &mut Cx<'_>, from: PeerId, why: Farewell, out: &mut Vec<Output>) {
         let place = self.place_of(&from);
         let longest = self.config.age_limit;
-        match why {
+        let departure = match why {
             Farewell::Leaving => {
                 let last = self.heard.remove(place).map_or(0, |entry| entry.record().sequence());
                 self.memory.forget(place);
                 self.troubles.note(place, Trouble::Left(last), cx.now, longest, longest);
+                Departure::Left
             }
             Farewell::Full => {
                 // Who has nobody else knocks again soon.
                 let duration = if self.neighbor_count() > 1 { longest / 4 } else { ALONE_RETRY };
                 let duration = cx.rng.jitter(duration);
                 self.troubles.note(place, Trouble::Full, cx.now, duration, longest);
+                Departure::Full
             }
-        }
-        self.close(cx, from, out);
+        };
+        self.close(cx, from, departure, out);
     }
 
     /// Ends the link to make room for another.
     pub(super) fn dismiss(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         self.refer(cx, peer, out);
-        self.close(cx, peer, out);
+        self.close(cx, peer, Departure::Full, out);
     }
 
     /// Says that there is no room, and who else there is: a crowd that comes to one member spreads by itself.
@@ -83,9 +89,9 @@ impl Overlay {
     }
 
     /// Ends the link, if there is one.
-    pub(super) fn close(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
-        if let Some(link) = self.links.get_mut(&peer).filter(|link| !link.is_closing) {
-            link.is_closing = true;
+    pub(super) fn close(&mut self, cx: &mut Cx<'_>, peer: PeerId, why: Departure, out: &mut Vec<Output>) {
+        if let Some(link) = self.links.get_mut(&peer).filter(|link| !link.is_closing()) {
+            link.closing = Some(why);
             out.push(Output::Disconnect(peer));
             self.update_coverage(out);
             self.sort_soon(cx);
@@ -99,7 +105,7 @@ impl Overlay {
             let message = Message::Goodbye(Farewell::Leaving);
             out.push(Output::Send { to, message, how: Delivery::Control });
         }
-        self.links.values_mut().for_each(|link| link.is_closing = true);
+        self.links.values_mut().for_each(|link| link.closing = Some(Departure::Leaving));
         self.dials.clear();
         self.timers = Timers::default();
         self.has_left = true;

@@ -5,10 +5,11 @@ use stratus_core::{GroupAddress, PeerId, RingArc, Time};
 
 use super::Overlay;
 use crate::api::{Neighbor, Stats};
-use crate::best::{BestList, Reason};
+use crate::best::{BestList, RING_EACH_SIDE, Reason};
 use crate::dials::Stage;
 use crate::estimate;
 use crate::link::Link;
+use crate::places::around;
 use crate::record::Record;
 use crate::rendezvous::MAX_CANDIDATES;
 
@@ -38,6 +39,20 @@ impl Overlay {
     /// The stretch of the ring that we answer for.
     pub fn coverage(&self) -> RingArc {
         self.coverage
+    }
+
+    /// Of the nearest known members on each side of the ring, with how many there is a link that they keep as well, and
+    /// how many they are. A group holds together while these agree; all of one or of the other right after entering is
+    /// no fault.
+    pub fn ring_agreement(&self, now: Time) -> (usize, usize) {
+        let nearest = around(self.heard.places(), self.me(), RING_EACH_SIDE);
+        let agrees = |link: &Link| {
+            let asked_at = link.refused_to_leave_at;
+            // Who still wants to be rid of us says so again.
+            nearest.contains(&link.place)
+                && asked_at.is_none_or(|at| at + self.config.leave_period * 2 <= now)
+        };
+        (self.open_links().filter(|link| agrees(link)).count(), nearest.len())
     }
 
     /// Our place on the ring.

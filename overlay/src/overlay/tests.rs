@@ -17,6 +17,7 @@ use crate::record::Record;
 
 mod convergence;
 mod death;
+mod figures;
 mod floods;
 mod limits;
 mod links;

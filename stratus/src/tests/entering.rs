@@ -53,6 +53,7 @@ async fn one_living_member_in_the_groupspec_is_way_enough() {
     let spec = GroupSpecifier::new("show")
         .unwrap()
         .make_unique([1; 32])
+        .capabilities(Capabilities::services())
         .add_bootstrap_peer(first.peer(), &[first.local_addr()])
         .unwrap()
         .build();
@@ -76,6 +77,7 @@ async fn a_member_that_starts_before_the_one_it_knows_finds_it_later() {
     let spec = GroupSpecifier::new("show")
         .unwrap()
         .make_unique([1; 32])
+        .capabilities(Capabilities::services())
         .add_bootstrap_peer(identity.peer(), &[address])
         .unwrap()
         .build();
@@ -97,6 +99,7 @@ async fn an_absent_server_is_named_when_time_is_up() {
     let spec = GroupSpecifier::new("show")
         .unwrap()
         .make_unique([1; 32])
+        .capabilities(Capabilities::services())
         .add_bootstrap_peer(Identity::from_seed([7; 32]).peer(), &[address])
         .unwrap()
         .build();

@@ -1,5 +1,6 @@
 //! Whole members on real loopback sockets.
 
+mod capabilities;
 mod entering;
 mod meeting;
 mod names;
@@ -16,8 +17,8 @@ use stratus_server::{Server, ServerConfig};
 use tokio::time::timeout;
 
 use crate::{
-    Builder, Connection, Event, Events, Group, GroupSpecifier, Groupspec, Kind, Outgoing, Play, Playback,
-    Played, Publication, Publish,
+    Builder, Capabilities, Connection, Event, Events, Group, GroupSpecifier, Groupspec, Kind, Outgoing, Play,
+    Playback, Played, Publication, Publish,
 };
 
 /// Longer than anything here takes, even on a busy machine.
@@ -28,7 +29,7 @@ fn loopback() -> SocketAddr {
 }
 
 fn spec(tag: u8) -> Groupspec {
-    GroupSpecifier::new("show").unwrap().make_unique([tag; 32]).build()
+    GroupSpecifier::new("show").unwrap().make_unique([tag; 32]).capabilities(Capabilities::services()).build()
 }
 
 async fn server() -> Server {

@@ -10,7 +10,12 @@ use crate::{
 
 /// A group in which only holders of the key may publish.
 fn guarded(tag: u8) -> Groupspec {
-    GroupSpecifier::new("show").unwrap().make_unique([tag; 32]).publish_key_seed([7; 32]).build()
+    GroupSpecifier::new("show")
+        .unwrap()
+        .make_unique([tag; 32])
+        .capabilities(Capabilities::services())
+        .publish_key_seed([7; 32])
+        .build()
 }
 
 /// Sends a key message each 20 ms until told to stop.

@@ -12,7 +12,8 @@ fn password(text: &str) -> Password {
 
 /// A group whose publishers know `text`, with the authorization.
 async fn made_with(text: &str, salt: [u8; 16]) -> Groupspec {
-    let specifier = GroupSpecifier::new("show").unwrap().make_unique([1; 32]);
+    let specifier =
+        GroupSpecifier::new("show").unwrap().make_unique([1; 32]).capabilities(Capabilities::services());
     let typed = password(text);
     stretch(move || specifier.set_publish_password(&typed, salt)).await.unwrap().build()
 }
@@ -52,7 +53,12 @@ async fn a_password_for_a_group_that_has_none_is_refused() {
     let server = server().await;
     let connection = start(at(&server)).await;
     let open = connection.join(&spec(1)).await.unwrap();
-    let random = GroupSpecifier::new("show").unwrap().make_unique([2; 32]).publish_key_seed([7; 32]).build();
+    let random = GroupSpecifier::new("show")
+        .unwrap()
+        .make_unique([2; 32])
+        .capabilities(Capabilities::services())
+        .publish_key_seed([7; 32])
+        .build();
     let random = Groupspec::parse(&random.to_string_without_authorizations()).unwrap();
     let random = connection.join(&random).await.unwrap();
     for group in [open, random] {
@@ -64,7 +70,7 @@ async fn a_password_for_a_group_that_has_none_is_refused() {
 }
 
 /// Waits until everyone has a link with everyone.
-async fn full_mesh(members: &[(Connection, Group)]) {
+pub(super) async fn full_mesh(members: &[(Connection, Group)]) {
     let all_linked = async {
         while members.iter().any(|(_, group)| group.neighbor_count() + 1 < members.len()) {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -90,7 +90,12 @@ async fn a_message_grows_over_the_cap_piece_by_piece_and_is_refused_there() {
 #[tokio::test]
 async fn publishing_needs_the_authorization_where_the_group_asks_for_one() {
     let server = server().await;
-    let spec = GroupSpecifier::new("show").unwrap().make_unique([1; 32]).publish_key_seed([7; 32]).build();
+    let spec = GroupSpecifier::new("show")
+        .unwrap()
+        .make_unique([1; 32])
+        .capabilities(Capabilities::services())
+        .publish_key_seed([7; 32])
+        .build();
     let viewer_spec = Groupspec::parse(&spec.to_string_without_authorizations()).unwrap();
     let members = members(&at(&server), &viewer_spec, 2).await;
     let error = members[0].1.publish("cam", Publish::default()).await.unwrap_err();

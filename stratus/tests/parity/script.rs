@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus::{GroupSpecifier, Identity, Kind, PeerId, Piece, PieceFlags};
+use stratus::{Capabilities, GroupSpecifier, Identity, Kind, PeerId, Piece, PieceFlags};
 
 use crate::record::Chronicle;
 
@@ -175,7 +175,11 @@ impl Cast {
 
 /// The group, without the address of any of its members.
 pub(crate) fn group() -> GroupSpecifier {
-    GroupSpecifier::new("parity").unwrap().make_unique([3; 32]).publish_key_seed([50; 32])
+    GroupSpecifier::new("parity")
+        .unwrap()
+        .make_unique([3; 32])
+        .capabilities(Capabilities::services())
+        .publish_key_seed([50; 32])
 }
 
 pub(crate) fn identity(member: usize) -> Identity {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use stratus::{Connection, Event, Group, GroupSpecifier, Groupspec, Play, Played, Publication, Publish};
+use stratus::{Capabilities, Connection, Event, Group, GroupSpecifier, Groupspec, Play, Played, Publication, Publish};
 use stratus_core::PeerId;
 use stratus_hostile::{Attacker, Judge, Load, Report, Witness};
 use tokio::task::JoinHandle;
@@ -80,6 +80,7 @@ impl Scene {
         let spec = GroupSpecifier::new("show")
             .unwrap()
             .make_unique([tag; 32])
+            .capabilities(Capabilities::services())
             .add_bootstrap_peer(publisher.peer(), &[publisher.local_addr()])
             .unwrap()
             .build();

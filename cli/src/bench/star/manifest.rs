@@ -8,13 +8,16 @@ use stratus_core::{
 };
 
 const DOMAIN: &[u8] = b"stratus 1 bench star";
-/// Most messages in a run.
+const MESSAGE_DOMAIN: &[u8] = b"stratus 1 bench star message";
+/// Bytes of a signature.
+pub(crate) const SIGNATURE_BYTES: usize = 64;
+/// Most datagrams in a run.
 const MOST: usize = 32;
-/// Messages that may wait for their manifest.
+/// Datagrams that may wait for their manifest.
 const PATIENCE: usize = 1_024;
 
-/// Signs runs of messages with manifests as long as the group's own: numbers of run and first message, time,
-/// then a byte and a digest for each message, then the signature.
+/// Signs runs of datagrams with manifests as long as the group's own: numbers of run and first datagram, time,
+/// then a byte and a digest for each datagram, then the signature. Or whole messages, with a signature each.
 pub(crate) struct Signer {
     key: Identity,
     length: f64,
@@ -26,7 +29,7 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    /// Runs of `length` messages on average.
+    /// Runs of `length` datagrams on average.
     pub(crate) fn new(length: f64) -> Self {
         let length = length.clamp(1.0, MOST as f64);
         let key = Identity::from_seed([0x5a; 32]);
@@ -38,9 +41,15 @@ impl Signer {
         Checker { key: self.key.public(), verify: CachingVerify::default(), waiting: BTreeMap::new() }
     }
 
-    /// Takes the next message; gives the manifest of the run that it ends.
-    pub(crate) fn add(&mut self, payload: &Bytes, entered_at: Duration) -> Option<Bytes> {
-        self.pending.push(DirectVerify.digest(payload));
+    /// The signature of a message that travels by itself.
+    pub(crate) fn sign(&self, message: &Bytes) -> Bytes {
+        let text = [MESSAGE_DOMAIN, &DirectVerify.digest(message)].concat();
+        Bytes::copy_from_slice(&self.key.sign(&text).0)
+    }
+
+    /// Takes the next datagram; gives the manifest of the run that it ends.
+    pub(crate) fn add(&mut self, datagram: &Bytes, entered_at: Duration) -> Option<Bytes> {
+        self.pending.push(DirectVerify.digest(datagram));
         let end = self.next_index + self.pending.len() as u64;
         let is_whole = end as f64 >= (self.runs + 1) as f64 * self.length;
         self.entered_at = entered_at;
@@ -76,7 +85,7 @@ fn signed(key: &PublicKey, body: &[u8]) -> Vec<u8> {
     [DOMAIN, &key.0, body].concat()
 }
 
-/// Keeps messages back until a signed manifest vouches for them. Checks by the same means as the group.
+/// Keeps datagrams back until a signed manifest vouches for them. Checks by the same means as the group.
 pub(crate) struct Checker {
     key: PublicKey,
     verify: CachingVerify,
@@ -84,15 +93,20 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    /// Hashes a message and keeps it. Its first bytes are its index, as in [`crate::bench::load::Stamp`].
-    pub(crate) fn hold(&mut self, payload: Bytes) {
-        let Some(index) = payload.first_chunk().copied().map(u64::from_be_bytes) else { return };
+    /// Hashes datagram `number` of the stream and keeps it.
+    pub(crate) fn hold(&mut self, number: u64, datagram: Bytes) {
         if self.waiting.len() < PATIENCE {
-            self.waiting.insert(index, (self.verify.digest(&payload), payload));
+            self.waiting.insert(number, (self.verify.digest(&datagram), datagram));
         }
     }
 
-    /// The messages that `manifest` vouches for, in order; none if it is not genuine.
+    /// Whether a message that came by itself is what was signed.
+    pub(crate) fn is_genuine(&self, message: &Bytes, signature: &[u8; SIGNATURE_BYTES]) -> bool {
+        let text = [MESSAGE_DOMAIN, &self.verify.digest(message)].concat();
+        self.verify.signature(&self.key, &text, &Signature(*signature))
+    }
+
+    /// The datagrams that `manifest` vouches for, in order; none if it is not genuine.
     pub(crate) fn release(&mut self, manifest: &Bytes) -> Vec<Bytes> {
         let Some((body, signature)) = manifest.split_last_chunk() else { return Vec::new() };
         if !self.verify.signature(&self.key, &signed(&self.key, body), &Signature(*signature)) {
@@ -111,7 +125,7 @@ impl Checker {
     }
 }
 
-/// Index of the first message, and the digests.
+/// Number of the first datagram, and the digests.
 fn decode(body: Bytes) -> Result<(u64, Vec<Digest>), DecodeError> {
     let mut reader = Reader::new(body);
     let _run = reader.varint()?;
@@ -131,25 +145,23 @@ fn decode(body: Bytes) -> Result<(u64, Vec<Digest>), DecodeError> {
 mod tests {
     use super::*;
 
-    fn message(index: u64, rest: &[u8]) -> Bytes {
-        [&index.to_be_bytes(), rest].concat().into()
+    fn datagrams(count: u64) -> Vec<Bytes> {
+        (0..count).map(|number| format!("genuine {number}").into()).collect()
     }
 
-    fn messages(count: u64) -> Vec<Bytes> {
-        (0..count).map(|index| message(index, b"genuine")).collect()
-    }
-
-    /// The manifests, each with how many messages had been added.
-    fn sign(length: f64, messages: &[Bytes]) -> Vec<(usize, Bytes)> {
+    /// The manifests, each with how many datagrams had been added.
+    fn sign(length: f64, datagrams: &[Bytes]) -> Vec<(usize, Bytes)> {
         let mut signer = Signer::new(length);
-        let add = |(at, payload)| Some((at + 1, signer.add(payload, Duration::from_millis(50))?));
-        messages.iter().enumerate().filter_map(add).collect()
+        let add = |(at, datagram): (usize, &Bytes)| {
+            Some((at + 1, signer.add(datagram, Duration::from_millis(50))?))
+        };
+        datagrams.iter().enumerate().filter_map(add).collect()
     }
 
     #[test]
     fn runs_have_the_length_that_was_asked_for_on_average() {
         let ends =
-            |length| -> Vec<usize> { sign(length, &messages(15)).into_iter().map(|(end, _)| end).collect() };
+            |length| -> Vec<usize> { sign(length, &datagrams(15)).into_iter().map(|(end, _)| end).collect() };
         assert_eq!(ends(3.0), [3, 6, 9, 12, 15]);
         assert_eq!(ends(3.5), [4, 7, 11, 14]);
         assert_eq!(ends(0.1).len(), 15);
@@ -157,23 +169,32 @@ mod tests {
 
     #[test]
     fn a_manifest_is_as_long_as_the_groups() {
-        let (_, manifest) = &sign(3.0, &messages(3))[0];
+        let (_, manifest) = &sign(3.0, &datagrams(3))[0];
         // Run 0, first index 0, 50,000 µs in three bytes, count; three entries; signature.
         assert_eq!(manifest.len(), 1 + 1 + 3 + 1 + 3 * 17 + 64);
     }
 
     #[test]
     fn what_is_vouched_for_comes_out_in_order_and_nothing_else_does() {
-        let sent = messages(3);
+        let sent = datagrams(3);
         let (_, manifest) = &sign(3.0, &sent)[0];
         let mut checker = Signer::new(3.0).checker();
-        checker.hold(sent[1].clone());
-        checker.hold(sent[0].clone());
-        checker.hold(message(2, b"forged"));
+        checker.hold(1, sent[1].clone());
+        checker.hold(0, sent[0].clone());
+        checker.hold(2, Bytes::from_static(b"forged"));
         let mut wrong = manifest.to_vec();
         wrong[10] ^= 1;
         assert_eq!(checker.release(&wrong.into()), Vec::<Bytes>::new());
         assert_eq!(checker.release(manifest), &sent[..2]);
         assert_eq!(checker.release(manifest), Vec::<Bytes>::new());
+    }
+    #[test]
+    fn a_message_with_a_signature_of_its_own_is_taken_as_it_was_signed() {
+        const GENUINE: Bytes = Bytes::from_static(b"genuine");
+        let signer = Signer::new(1.0);
+        let signature: [u8; SIGNATURE_BYTES] = signer.sign(&GENUINE)[..].try_into().unwrap();
+        let checker = signer.checker();
+        assert!(checker.is_genuine(&GENUINE, &signature));
+        assert!(!checker.is_genuine(&Bytes::from_static(b"forged"), &signature));
     }
 }

@@ -1,15 +1,18 @@
 //! What the group is compared with: one publisher that sends each message to each viewer over its own QUIC
-//! connection, as a datagram, as soon as it has it. The library's defaults everywhere but in TLS, which uses raw
-//! public keys as ours does. No relaying, no repair, no trains.
+//! connection as soon as it has it, in the cheapest of the ways that a reasonable author would think of
+//! ([`Carrier`]). The library's defaults everywhere but in TLS, which uses raw public keys as ours does. No
+//! relaying, no repair.
 
+mod assembly;
+mod datagrams;
 mod manifest;
+mod streams;
 mod tls;
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
 use quinn::{Connection, Endpoint, VarInt};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -18,24 +21,44 @@ use crate::bench::load::Load;
 use crate::bench::stage::{Arrival, Log, Schedule, Source, Stage};
 use crate::bench::tally::Tally;
 use crate::stop::{Code, Failure, lower_first};
-use manifest::{Checker, Signer};
+use manifest::Signer;
 use tls::Tls;
 
 /// How long after the last message the connections stay, for what is still on its way.
 const LINGER: Duration = Duration::from_millis(500);
-
-/// First byte of a datagram with a message.
-const FRAGMENT: u8 = 0;
-/// First byte of a datagram with a manifest.
-const MANIFEST: u8 = 1;
 
 /// Whether the star vouches for what it sends.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Signing {
     /// It does not.
     None,
-    /// A signed manifest follows each so many messages, on average; viewers hash and check all.
+    /// Viewers hash and check everything. In datagrams a signed manifest follows each so many fragments, on
+    /// average; on streams each message has a signature.
     Runs(f64),
+}
+
+/// How messages travel from the publisher to a viewer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Carrier {
+    /// In datagrams of the group's fragment size, put together by the viewer.
+    Datagrams,
+    /// Each on a stream of its own, in packets as large as the library finds the path to be.
+    Streams,
+}
+
+impl Carrier {
+    /// What is worth trying: a message that fits a datagram costs more on a stream of its own.
+    pub(crate) fn for_load(load: Load) -> &'static [Self] {
+        if load.is_one_fragment() { &[Self::Datagrams] } else { &[Self::Datagrams, Self::Streams] }
+    }
+
+    /// As it is reported.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Datagrams => "datagrams",
+            Self::Streams => "streams",
+        }
+    }
 }
 
 /// Streams `load` to `viewers` viewers.
@@ -44,6 +67,7 @@ pub(crate) async fn run(
     viewers: usize,
     schedule: Schedule,
     signing: Signing,
+    carrier: Carrier,
 ) -> Result<Tally, Failure> {
     let stage = Stage::new(load);
     let tls = Tls::new();
@@ -56,14 +80,21 @@ pub(crate) async fn run(
     let mut watching = JoinSet::new();
     for _ in 0..viewers {
         let checker = signer.as_ref().map(Signer::checker);
-        watching.spawn(view(address, tls.client(), Log::new(stage.clone()), checker));
+        let (client, log) = (tls.client(), Log::new(stage.clone()));
+        watching.spawn(async move {
+            let (_endpoint, connection) = connect(address, client).await?;
+            Ok(match carrier {
+                Carrier::Datagrams => datagrams::view(&connection, log, checker).await,
+                Carrier::Streams => streams::view(&connection, log, checker, load).await,
+            })
+        });
     }
-    let publisher = Publisher { connections: accept(&center, viewers).await?, signer };
-    let publishing = tokio::spawn(publisher.publish(Source::new(stage.clone())));
+    let connections = accept(&center, viewers).await?;
+    let publishing = tokio::spawn(publish(connections, signer, carrier, Source::new(stage.clone())));
     let span = stage.observe(viewers, schedule, async || ()).await?;
     stage.end();
     publishing.await.map_err(failed)?;
-    let logs: Result<_, Failure> = watching.join_all().await.into_iter().collect();
+    let logs: Result<Vec<Vec<Arrival>>, Failure> = watching.join_all().await.into_iter().collect();
     Ok(Tally::of(&span, logs?))
 }
 
@@ -77,65 +108,24 @@ async fn accept(center: &Endpoint, viewers: usize) -> Result<Vec<Connection>, Fa
     Ok(connections)
 }
 
-struct Publisher {
-    connections: Vec<Connection>,
-    signer: Option<Signer>,
-}
-
-impl Publisher {
-    async fn publish(mut self, mut source: Source) {
-        while let Some((stamp, payload)) = source.next().await {
-            self.send(&tagged(FRAGMENT, &payload));
-            let signer = self.signer.as_mut();
-            if let Some(manifest) = signer.and_then(|signer| signer.add(&payload, stamp.entered_at)) {
-                self.send(&tagged(MANIFEST, &manifest));
-            }
-        }
-        if let Some(manifest) = self.signer.as_mut().and_then(Signer::finish) {
-            self.send(&tagged(MANIFEST, &manifest));
-        }
-        sleep(LINGER).await;
-        for connection in &self.connections {
-            connection.close(VarInt::from_u32(0), b"");
-        }
+/// Publishes until the stage is over, and closes a little later.
+async fn publish(connections: Vec<Connection>, signer: Option<Signer>, carrier: Carrier, source: Source) {
+    match carrier {
+        Carrier::Datagrams => datagrams::publish(&connections, signer, source).await,
+        Carrier::Streams => streams::publish(&connections, signer, source).await,
     }
-
-    fn send(&self, datagram: &Bytes) {
-        for connection in &self.connections {
-            // Whoever has gone misses what follows, which its log will show.
-            let _ = connection.send_datagram(datagram.clone());
-        }
+    sleep(LINGER).await;
+    for connection in &connections {
+        connection.close(VarInt::from_u32(0), b"");
     }
 }
 
-fn tagged(tag: u8, body: &[u8]) -> Bytes {
-    let mut datagram = BytesMut::with_capacity(1 + body.len());
-    datagram.put_u8(tag);
-    datagram.put_slice(body);
-    datagram.freeze()
-}
-
-/// One viewer, on a socket of its own, until the publisher closes.
-async fn view(
-    center: SocketAddr,
-    config: quinn::ClientConfig,
-    mut log: Log,
-    mut checker: Option<Checker>,
-) -> Result<Vec<Arrival>, Failure> {
+/// One viewer's connection, on a socket of its own.
+async fn connect(center: SocketAddr, config: quinn::ClientConfig) -> Result<(Endpoint, Connection), Failure> {
     let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).map_err(failed)?;
     let connecting = endpoint.connect_with(config, center, "star").map_err(failed)?;
     let connection = connecting.await.map_err(failed)?;
-    while let Ok(datagram) = connection.read_datagram().await {
-        match (&mut checker, datagram.first()) {
-            (None, Some(_)) => log.note(&datagram[1..]),
-            (Some(checker), Some(&FRAGMENT)) => checker.hold(datagram.slice(1..)),
-            (Some(checker), Some(&MANIFEST)) => {
-                checker.release(&datagram.slice(1..)).iter().for_each(|payload| log.note(payload));
-            }
-            _ => {}
-        }
-    }
-    Ok(log.finish())
+    Ok((endpoint, connection))
 }
 
 fn failed(why: impl Display) -> Failure {

@@ -29,7 +29,8 @@ fn every_link_that_comes_and_goes_is_counted_by_why() {
     net.run_for(seconds(20));
     let expected = [(Departure::Left, 1), (Departure::Silent, 1), (Departure::Banned, 1)];
     assert_eq!(departures(&net, 1), expected);
-    assert!(departures(&net, 3).contains(&(Departure::Lost, 1)), "{:?}", departures(&net, 3));
+    // It tries again and again, and is turned away each time.
+    assert!(stats(&net, 3).changes.departed(Departure::Lost) > 0, "{:?}", departures(&net, 3));
     assert_eq!(departures(&net, 2), [(Departure::Leaving, 4)]);
 }
 

@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use stratus::{Capabilities, Connection, Event, Group, GroupSpecifier, Groupspec, Play, Played, Publication, Publish};
+use stratus::{
+    Capabilities, Connection, Event, Group, GroupSpecifier, Groupspec, Play, Played, Publication, Publish,
+};
 use stratus_core::PeerId;
 use stratus_hostile::{Attacker, Judge, Load, Report, Witness};
 use tokio::task::JoinHandle;

@@ -227,20 +227,29 @@ fn timeline(shares: &[Share]) -> Vec<String> {
     for share in shares {
         seconds.entry(share.second).or_default().push(share);
     }
-    let line = |(second, shares): (u16, Vec<&Share>)| {
-        let ms = |per_mille: usize| {
-            f64::from(shares[(shares.len() * per_mille / 1_000).min(shares.len() - 1)].delay) / 1_000.0
-        };
-        let repaired =
-            shares.iter().filter(|share| share.is_repair).count() as f64 * 100.0 / shares.len() as f64;
-        format!(
-            "written in second {second:<4} p50 {:>8.1} p99 {:>8.1} max {:>8.1} repaired {repaired:>6.2}%",
-            ms(500),
-            ms(990),
-            ms(1_000)
-        )
+    seconds.iter().map(|(second, shares)| second_line(*second, shares)).collect()
+}
+
+/// One second: delays as played and, after "came", when the last fragment of a message was there; then the means of
+/// the parts.
+fn second_line(second: u16, shares: &[&Share]) -> String {
+    let at = |sorted: &[u32], per_mille: usize| {
+        f64::from(sorted[(sorted.len() * per_mille / 1_000).min(sorted.len() - 1)]) / 1_000.0
     };
-    seconds.into_iter().map(line).collect()
+    let played: Vec<u32> = shares.iter().map(|share| share.delay).collect();
+    let mut came: Vec<u32> = shares.iter().map(|share| share.delay - share.ordered).collect();
+    came.sort_unstable();
+    let owned: Vec<Share> = shares.iter().copied().copied().collect();
+    let name = format!("written in second {second}");
+    format!(
+        "{} p50 {:.0} p99 {:.0} max {:.0} came p50 {:.0} p99 {:.0}",
+        row(&name, &owned),
+        at(&played, 500),
+        at(&played, 990),
+        at(&played, 1_000),
+        at(&came, 500),
+        at(&came, 990),
+    )
 }
 
 /// Whether the same few are always late: how the members' own medians and 99th percentiles spread. `shares` rise

@@ -93,9 +93,15 @@ impl Children {
         Self { slices: vec![Vec::new(); slices as usize] }
     }
 
-    /// The peers that `run` of `slice` is pushed to, longest served first.
+    /// The peers that `run` of `slice` is pushed to: those first that have children themselves, longest served
+    /// first. The others would only keep all that hangs below these waiting for the uplink.
     pub(crate) fn targets(&self, slice: u32, run: u64) -> impl Iterator<Item = PeerId> {
-        self.slices[slice as usize].iter().filter(move |child| child.wants(run)).map(|child| child.peer)
+        let children = &self.slices[slice as usize];
+        let of = move |is_inner| {
+            let those = children.iter().filter(move |child| child.is_inner == is_inner && child.wants(run));
+            those.map(|child| child.peer)
+        };
+        of(true).chain(of(false))
     }
 
     pub(crate) fn has(&self, slice: u32, peer: &PeerId) -> bool {
@@ -122,8 +128,15 @@ impl Children {
         self.slices[slice as usize].iter().filter(|child| !child.is_leaving()).count()
     }
 
-    /// Whether `peer` may have `slice`. Changes nothing.
-    pub(crate) fn judge(&self, room: &Room, slice: u32, peer: &PeerId, is_home: bool) -> Verdict {
+    /// Whether `peer` may have `slice`, where those that are `silent` may be dead. Changes nothing.
+    pub(crate) fn judge(
+        &self,
+        room: &Room,
+        slice: u32,
+        peer: &PeerId,
+        is_home: bool,
+        silent: &[PeerId],
+    ) -> Verdict {
         if self.has(slice, peer) {
             return Verdict::Accepted;
         }
@@ -131,11 +144,23 @@ impl Children {
         if self.has_place(room, slice) && !is_over_share {
             return Verdict::Accepted;
         }
+        if is_over_share || room.limit(slice) == 0 {
+            return Verdict::Refused;
+        }
+        // With notice, as any: it may live, and only its words were lost.
+        if let Some(child) = self.silent_in(slice, silent) {
+            return Verdict::Displacing(child);
+        }
         // One on notice at a time: each is a copy too many while it looks for another parent.
-        if is_over_share || room.limit(slice) == 0 || !self.may_displace(room, slice) {
+        if !self.may_displace(room, slice) {
             return Verdict::Refused;
         }
         self.displaceable(room, slice, is_home).map_or(Verdict::Refused, Verdict::Displacing)
+    }
+
+    fn silent_in(&self, slice: u32, silent: &[PeerId]) -> Option<PeerId> {
+        let mut children = self.slices[slice as usize].iter().filter(|child| !child.is_leaving());
+        children.find(|child| silent.contains(&child.peer)).map(|child| child.peer)
     }
 
     fn has_place(&self, room: &Room, slice: u32) -> bool {
@@ -335,20 +360,30 @@ mod tests {
     #[test]
     fn a_home_child_displaces_a_leaf_that_is_not_at_home_and_nobody_else() {
         let mut children = filled(1, &[(1, true), (2, false)]);
-        assert_eq!(children.judge(&room(50), 1, &peer(3), true), Verdict::Displacing(peer(2)));
-        assert_eq!(children.judge(&room(50), 1, &peer(3), false), Verdict::Refused);
+        assert_eq!(children.judge(&room(50), 1, &peer(3), true, &[]), Verdict::Displacing(peer(2)));
+        assert_eq!(children.judge(&room(50), 1, &peer(3), false, &[]), Verdict::Refused);
         children.note_inner(&peer(2), BitSet::single(1));
-        assert_eq!(children.judge(&room(50), 1, &peer(3), true), Verdict::Refused);
+        assert_eq!(children.judge(&room(50), 1, &peer(3), true, &[]), Verdict::Refused);
+    }
+
+    #[test]
+    fn who_may_be_dead_makes_room_whoever_asks() {
+        let children = filled(1, &[(1, true), (2, true)]);
+        let judge = |silent: &[PeerId]| children.judge(&room(50), 1, &peer(3), false, silent);
+        assert_eq!(judge(&[peer(9)]), Verdict::Refused);
+        assert_eq!(judge(&[peer(2), peer(9)]), Verdict::Displacing(peer(2)));
+        let nobody_may = Room { away: 0, ..room(50) };
+        assert_eq!(children.judge(&nobody_may, 1, &peer(3), false, &[peer(2)]), Verdict::Refused);
     }
 
     #[test]
     fn children_of_a_slice_and_of_all_end_at_their_limits() {
         let three = [(1, true), (2, true), (3, true)];
-        assert_eq!(filled(0, &three).judge(&room(50), 0, &peer(7), true), Verdict::Accepted);
+        assert_eq!(filled(0, &three).judge(&room(50), 0, &peer(7), true, &[]), Verdict::Accepted);
         let four = filled(0, &[&three[..], &[(4, true)]].concat());
-        assert_eq!(four.judge(&room(50), 0, &peer(7), true), Verdict::Refused, "a fifth of the slice");
-        assert_eq!(four.judge(&room(5), 1, &peer(7), false), Verdict::Accepted);
-        assert_eq!(four.judge(&room(4), 1, &peer(7), false), Verdict::Refused, "a fifth of all");
+        assert_eq!(four.judge(&room(50), 0, &peer(7), true, &[]), Verdict::Refused, "a fifth of the slice");
+        assert_eq!(four.judge(&room(5), 1, &peer(7), false, &[]), Verdict::Accepted);
+        assert_eq!(four.judge(&room(4), 1, &peer(7), false, &[]), Verdict::Refused, "a fifth of all");
     }
 
     #[test]
@@ -356,9 +391,9 @@ mod tests {
         let mut children = filled(1, &[(1, false), (2, false)]);
         children.end(1, &peer(1), 700);
         children.add(1, peer(3), 0, true);
-        assert_eq!(children.judge(&room(50), 1, &peer(4), true), Verdict::Refused);
+        assert_eq!(children.judge(&room(50), 1, &peer(4), true, &[]), Verdict::Refused);
         children.prune(701);
-        assert_eq!(children.judge(&room(50), 1, &peer(4), true), Verdict::Displacing(peer(2)));
+        assert_eq!(children.judge(&room(50), 1, &peer(4), true, &[]), Verdict::Displacing(peer(2)));
     }
 
     #[test]
@@ -375,10 +410,10 @@ mod tests {
     fn a_source_serves_each_slice_before_any_gets_more_than_its_share() {
         let source = Room { at_home: 4, away: 4, is_source: true, home: BitSet::EMPTY, ..room(5) };
         let mut children = filled(0, &[(1, false), (2, false), (3, false)]);
-        assert_eq!(children.judge(&source, 0, &peer(4), false), Verdict::Refused);
-        assert_eq!(children.judge(&source, 1, &peer(4), false), Verdict::Accepted);
+        assert_eq!(children.judge(&source, 0, &peer(4), false, &[]), Verdict::Refused);
+        assert_eq!(children.judge(&source, 1, &peer(4), false, &[]), Verdict::Accepted);
         children.add(1, peer(4), 0, false);
-        assert_eq!(children.judge(&source, 1, &peer(5), false), Verdict::Accepted);
+        assert_eq!(children.judge(&source, 1, &peer(5), false, &[]), Verdict::Accepted);
     }
 
     #[test]
@@ -395,6 +430,16 @@ mod tests {
         assert!(children.was_resumed(0, 7, &peer(2), at(750), ms(51)));
         assert!(!children.was_resumed(0, 7, &peer(2), at(750), ms(50)));
         assert!(!children.was_resumed(0, 7, &peer(1), at(750), ms(51)));
+    }
+
+    #[test]
+    fn who_has_children_is_served_first() {
+        let mut children = filled(0, &[(1, true), (2, true), (3, false), (4, true)]);
+        children.note_inner(&peer(3), BitSet::single(0));
+        children.note_inner(&peer(2), BitSet::single(0));
+        children.note_inner(&peer(1), BitSet::single(1));
+        let order: Vec<PeerId> = children.targets(0, 9).collect();
+        assert_eq!(order, [peer(2), peer(3), peer(1), peer(4)]);
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl Multicast {
         self.for_each(cx, out, |swarm, turn| {
             if swarm.is_told_on() {
                 let subscribers = swarm.some_subscribers(turn, &peer);
-                announce(swarm, turn, peer, subscribers);
+                announce(swarm, turn, peer, subscribers, Delivery::Control);
             }
             if swarm.is_active() {
                 swarm.tell_interest(turn, &[peer]);
@@ -184,7 +184,7 @@ impl Multicast {
             let is_newer = announcement.sequence > known.sequence && is_same_stream(&known, &announcement);
             if is_newer && self.admits(cx, out, from, &announcement) {
                 self.with(alias, cx, out, |swarm, turn| swarm.renew(turn, announcement.clone(), age));
-                self.forward(cx, out, Some(from), alias);
+                self.forward(cx, out, Some(from), alias, Delivery::Bulk);
                 self.look_again(cx, out, &announcement.name);
             }
         } else if self.admits(cx, out, from, &announcement) && self.make_room(out) {
@@ -222,17 +222,19 @@ impl Multicast {
         if !has_ended {
             out.push(Output::Event(Event::PublishNotify { stream, name: name.clone() }));
         }
-        self.forward(cx, out, from, alias);
+        self.forward(cx, out, from, alias, Delivery::Control);
         self.look_again(cx, out, &name);
     }
 
-    /// Tells every neighbor but `except` of a stream.
+    /// Tells every neighbor but `except` of a stream. Its first word goes before all else that is said of it; when it
+    /// is renewed or ends, media goes first.
     fn forward(
         &mut self,
         cx: &mut Cx<'_>,
         out: &mut Vec<Output>,
         except: Option<PeerId>,
         alias: StreamAlias,
+        how: Delivery,
     ) {
         let to: Vec<PeerId> = self.connected.keys().filter(|peer| Some(**peer) != except).copied().collect();
         self.with(alias, cx, out, |swarm, turn| {
@@ -240,7 +242,7 @@ impl Multicast {
                 // Only the publisher names itself: the flood stays small, and newcomers ask for more.
                 let subscribers =
                     if swarm.is_publisher() { swarm.some_subscribers(turn, &peer) } else { Vec::new() };
-                announce(swarm, turn, peer, subscribers);
+                announce(swarm, turn, peer, subscribers, how);
             }
         });
     }
@@ -260,7 +262,7 @@ impl Multicast {
                 let alias = stream.alias();
                 let ended = self.with(alias, cx, out, |swarm, turn| swarm.end(turn)).flatten();
                 if ended.is_some() {
-                    self.forward(cx, out, None, alias);
+                    self.forward(cx, out, None, alias, Delivery::Bulk);
                 }
             }
             Command::Subscribe { name } => {
@@ -366,12 +368,18 @@ fn is_same_stream(known: &Announcement, later: &Announcement) -> bool {
         && known.end.is_none()
 }
 
-fn announce(swarm: &mut Swarm, turn: &mut Turn<'_, '_>, to: PeerId, subscribers: Vec<Subscriber>) {
+fn announce(
+    swarm: &mut Swarm,
+    turn: &mut Turn<'_, '_>,
+    to: PeerId,
+    subscribers: Vec<Subscriber>,
+    how: Delivery,
+) {
     let announcement = swarm.announcement().clone();
     let age = swarm.announcement_age(turn.cx.now, turn.config);
     let message = Message::Announce { announcement, age, subscribers };
     swarm.stats_mut().control_sent_bytes += stratus_core::Wire::wire_len(&message) as u64;
-    turn.out.push(Output::Send { to, message, how: Delivery::Control });
+    turn.out.push(Output::Send { to, message, how });
 }
 
 fn dispatch(

@@ -200,6 +200,14 @@ impl Parents {
         self.failed.push(Failed { peer, until, times: times + 1 });
     }
 
+    /// `peer` was asked and did not answer: no slice asks it before `until`.
+    pub(crate) fn note_unanswered(&mut self, peer: PeerId, until: Time) {
+        for slice in &mut self.slices {
+            slice.asked = slice.asked.filter(|asked| asked.peer != peer);
+            slice.refuse(peer, until);
+        }
+    }
+
     /// Whether `peer` may be asked to push `slice`.
     pub(crate) fn may_ask(&self, slice: u32, peer: &PeerId, now: Time) -> bool {
         let has_failed = self.failed.iter().any(|failed| failed.peer == *peer && now < failed.until);
@@ -249,6 +257,20 @@ pub(crate) fn home_slices(home: u64, slices: u32) -> BitSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_answer_is_asked_by_no_slice_for_a_while() {
+        let mut parents = Parents::new(8);
+        let (peer, other) = (stratus_core::testing::peer(7), stratus_core::testing::peer(8));
+        let at = Time::from_millis(300);
+        parents.get_mut(2).asked = Some(Asked { peer, at });
+        parents.get_mut(3).asked = Some(Asked { peer: other, at });
+        parents.note_unanswered(peer, Time::from_millis(1_000));
+        assert_eq!((parents.get(2).asked, parents.get(3).asked), (None, Some(Asked { peer: other, at })));
+        assert!((0..8).all(|slice| !parents.may_ask(slice, &peer, Time::from_millis(999))));
+        assert!((0..8).all(|slice| parents.may_ask(slice, &peer, Time::from_millis(1_000))));
+        assert!(parents.may_ask(3, &other, at));
+    }
 
     #[test]
     fn who_fails_again_is_left_alone_twice_as_long() {

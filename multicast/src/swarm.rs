@@ -488,7 +488,7 @@ impl Swarm {
         let mut map = Availability::of(window.base(), window.end(), window.incomplete());
         let now = turn.cx.now;
         let flowing = self.flowing(now);
-        let room = self.room(turn.config);
+        let room = self.room(now, turn.config);
         (map.free, map.home_free) = self.children.free(&room, flowing);
         map.is_strong = !room.is_source && room.at_home > self.properties.push_neighbor_limit;
         map.inner = self.children.inner();
@@ -570,11 +570,16 @@ impl Swarm {
         self.give_map(turn, to, map);
     }
 
-    /// The word that we need nothing more may be our last, and others wait for it: it must not be lost.
+    /// The word that we need nothing more may be our last, and others wait for it: it must not be lost. Media that
+    /// others still need goes before it.
     fn give_map(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, map: Availability) {
         let is_complete = map.is_complete;
         let message = Message::Map { stream: self.alias, map };
-        if is_complete { self.send_control(turn, to, message) } else { self.send_urgent(turn, to, message) }
+        if is_complete {
+            self.send(turn, to, message, Delivery::Bulk);
+        } else {
+            self.send_urgent(turn, to, message);
+        }
     }
 
     /// One map to the neighbor whose turn it is, or to all (`multicastAvailabilitySendToAll`), and to those
@@ -632,6 +637,18 @@ impl Swarm {
         for neighbor in self.neighbors.values_mut() {
             neighbor.owes_map = true;
         }
+        self.map_soon(now);
+    }
+
+    /// This neighbor should know soon what changed here.
+    fn owe_map(&mut self, now: Time, peer: &PeerId) {
+        if let Some(neighbor) = self.neighbors.get_mut(peer) {
+            neighbor.owes_map = true;
+            self.map_soon(now);
+        }
+    }
+
+    fn map_soon(&mut self, now: Time) {
         self.next_map_at = self.next_map_at.min(now + OWED_MAP_DELAY).max(Time::from_micros(1));
     }
 

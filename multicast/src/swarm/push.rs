@@ -29,8 +29,10 @@ const NOTICE: Duration = Duration::from_secs(2);
 const HOME_FIRST: Duration = Duration::from_millis(400);
 /// A child that said nothing for this long is dead, as far as its places are concerned.
 const CHILD_SILENCE: Duration = Duration::from_millis(2_500);
+/// One that said nothing for this long may be dead: it makes room for who asks. A map is due every 0.8 s.
+const CHILD_DOUBT: Duration = Duration::from_secs(1);
 /// A question without an answer is dropped after this and two round trips.
-const ANSWER_PATIENCE: Duration = Duration::from_millis(200);
+const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
 /// A stamp older than this shows a slice that does not flow.
 const STAMP_AGE: Duration = Duration::from_millis(1_500);
 /// A quicker parent must be quicker by this much: a change costs messages and may bring a run twice.
@@ -78,7 +80,7 @@ impl Goal {
 
 impl Swarm {
     /// What we can give in push.
-    pub(super) fn room(&self, config: &crate::Config) -> Room {
+    pub(super) fn room(&self, now: Time, config: &crate::Config) -> Room {
         let slices = self.slices();
         let upload = self.upload(config);
         let total = Room::slots(upload, self.rate.wire(), slices);
@@ -93,6 +95,8 @@ impl Swarm {
             let total = total.max(slices as usize);
             let limit = limit.min(total.div_ceil(slices as usize));
             let share = (slices as usize * limit).div_ceil(self.neighbors.len().max(1)) as u32;
+            // Who asks first would get more than its share, and lose it when it serves others already.
+            let share = if self.is_young(now, self.began_at, config) { 1 } else { share };
             return Room {
                 at_home: limit,
                 away: limit,
@@ -156,9 +160,11 @@ impl Swarm {
             return;
         }
         let now = turn.cx.now;
-        let room = self.room(turn.config);
+        let room = self.room(turn.cx.now, turn.config);
         let flowing = self.flowing(now);
         let from_run = self.first_to_push(now, request.from_run, tolerance);
+        let inner = self.children.inner();
+        let silent = self.silent_for(now, CHILD_DOUBT);
         let mut accepted = BitSet::EMPTY;
         let mut displaced: BTreeMap<PeerId, BitSet> = BTreeMap::new();
         let asked = request.slices.intersection(BitSet::first(self.slices()));
@@ -170,7 +176,7 @@ impl Swarm {
             if !is_home && self.is_for_home_only(turn, slice) {
                 continue;
             }
-            match self.children.judge(&room, slice, &from, is_home) {
+            match self.children.judge(&room, slice, &from, is_home, &silent) {
                 Verdict::Refused => continue,
                 Verdict::Accepted => {}
                 Verdict::Displacing(child) => {
@@ -181,6 +187,7 @@ impl Swarm {
             self.children.add(slice, from, from_run, is_home);
             accepted.insert(slice);
         }
+        self.tell_parents_of_inner(now, accepted.minus(inner));
         let (free, home_free) = self.children.free(&room, flowing);
         let answer = PushAnswer {
             stream: self.alias,
@@ -198,6 +205,16 @@ impl Swarm {
         tolerance.note_served(self.alias, bytes);
     }
 
+    /// Parents let leaves go when they need room. Those that took us for one must know soon that we serve others now: who
+    /// loses its place high in a tree takes all that hangs below it deep down.
+    fn tell_parents_of_inner(&mut self, now: Time, begun: BitSet) {
+        let parents =
+            begun.iter().filter_map(|slice| self.parents.get(slice).parent.map(|parent| parent.peer));
+        for parent in parents.collect::<Vec<_>>() {
+            self.owe_map(now, &parent);
+        }
+    }
+
     /// The first run that someone who wants to be pushed everything from `wanted` on gets: who was given enough
     /// of what is here already gets only what is to come (spec MC-23).
     fn first_to_push(&self, now: Time, wanted: u64, tolerance: &mut Tolerance) -> u64 {
@@ -210,8 +227,13 @@ impl Swarm {
     /// high in its tree. Where uploads are plenty it does not matter who stands where.
     fn is_for_home_only(&self, turn: &Turn<'_, '_>, slice: u32) -> bool {
         let rooted_at = if self.is_publisher() { self.began_at } else { self.parents.get(slice).rooted_at };
+        self.is_young(turn.cx.now, rooted_at, turn.config)
+    }
+
+    /// Whether uploads are scarce, the stream rests, and what began to flow at that time did so only now.
+    fn is_young(&self, now: Time, rooted_at: Time, config: &crate::Config) -> bool {
         let is_resting = self.window.verified_end() == 0;
-        turn.config.upload.is_some() && is_resting && turn.cx.now.since(rooted_at) < HOME_FIRST
+        config.upload.is_some() && is_resting && now.since(rooted_at) < HOME_FIRST
     }
 
     /// The first run that a child on notice no longer gets.
@@ -231,17 +253,21 @@ impl Swarm {
     /// Gives the places of children that are silent to others. A living child says its map more often than that,
     /// and looks for another parent if it was wronged.
     pub(super) fn drop_silent_children(&mut self, now: Time) {
-        let is_silent = |neighbor: &Neighbor| now.since(neighbor.heard_at) > CHILD_SILENCE;
-        let silent = self.neighbors.iter().filter(|(_, neighbor)| is_silent(neighbor));
-        for peer in silent.map(|(peer, _)| *peer).collect::<Vec<_>>() {
+        for peer in self.silent_for(now, CHILD_SILENCE) {
             self.children.forget(&peer);
             self.pending.retain(|(.., child), _| *child != peer);
         }
     }
 
+    /// Neighbors that said nothing of the stream for so long.
+    fn silent_for(&self, now: Time, time: Duration) -> Vec<PeerId> {
+        let silent = self.neighbors.iter().filter(|(_, neighbor)| now.since(neighbor.heard_at) > time);
+        silent.map(|(peer, _)| *peer).collect()
+    }
+
     /// Lets children go when more was promised than there is.
     pub(super) fn shed_surplus(&mut self, turn: &mut Turn<'_, '_>) {
-        let room = self.room(turn.config);
+        let room = self.room(turn.cx.now, turn.config);
         while let Some((slice, child)) = self.children.surplus(&room) {
             self.give_notice(turn, child, BitSet::single(slice));
         }
@@ -410,9 +436,8 @@ impl Swarm {
         let Some(asked) = self.parents.get(slice).asked else { return };
         let rtt = self.neighbors.get(&asked.peer).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
         if now.since(asked.at) > rtt * 2 + ANSWER_PATIENCE {
-            let state = self.parents.get_mut(slice);
-            state.asked = None;
-            state.refuse(asked.peer, now + REFUSAL_MEMORY);
+            // It may be dead: the other slices need not find that out each for itself.
+            self.parents.note_unanswered(asked.peer, now + REFUSAL_MEMORY);
         }
     }
 

@@ -119,16 +119,14 @@ impl Drop for Publication {
     }
 }
 
-/// Cuts a message into pieces that are as good as equal, since packets of one size leave in one system call; one without
-/// bytes is one piece.
+/// Cuts a message into pieces; one without bytes is one piece.
 fn cut(message: &Outgoing, fragment: usize) -> Vec<Piece> {
-    let length = message.payload.len();
-    let count = length.div_ceil(fragment).max(1);
+    let count = message.payload.len().div_ceil(fragment).max(1);
     let piece = |n: usize| {
-        let (start, end) = (n * length / count, (n + 1) * length / count);
+        let end = message.payload.len().min((n + 1) * fragment);
         let is_end = n + 1 == count;
         let flags = PieceFlags { is_start: n == 0, is_end, is_key: message.is_key, kind: message.kind };
-        Piece { payload: message.payload.slice(start..end), flags, flush: is_end }
+        Piece { payload: message.payload.slice(n * fragment..end), flags, flush: is_end }
     };
     (0..count).map(piece).collect()
 }
@@ -149,10 +147,9 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_cut_into_as_few_pieces_as_can_be_of_as_good_as_one_size() {
-        assert_eq!(lengths(250), [83, 83, 84]);
+    fn messages_are_cut_into_full_pieces_and_a_rest() {
+        assert_eq!(lengths(250), [100, 100, 50]);
         assert_eq!(lengths(200), [100, 100]);
-        assert_eq!(lengths(301), [75, 75, 75, 76]);
         assert_eq!(lengths(3), [3]);
         assert_eq!(lengths(0), [0]);
     }

@@ -128,6 +128,8 @@ pub(crate) struct Swarm {
     /// Requests of children for what we are missing ourselves: run, position, child.
     pending: BTreeMap<(u64, u32, PeerId), Time>,
     patience: Patience,
+    /// Uploads are limited here: what has not come may wait in a queue, and is not taken for lost so soon.
+    has_queues: bool,
     allowance: pull::Allowance,
     player: Option<Player>,
     rate: Rate,
@@ -180,6 +182,7 @@ impl Swarm {
             children: Children::new(slices),
             pending: BTreeMap::new(),
             patience: Patience::default(),
+            has_queues: config.upload.is_some(),
             allowance: pull::Allowance::default(),
             player: None,
             rate: Rate::new(announcement.parameters.expected_rate),

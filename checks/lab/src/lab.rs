@@ -81,6 +81,7 @@ pub fn run(scenario: &Scenario, settings: &Settings<'_>) -> Result<Outcome, Trou
     Ok(Outcome::new(scenario, settings, &seen))
 }
 
+/// With a publish key, as every group should have whose streams must survive their publisher (spec MC-17).
 fn spec() -> Groupspec {
     let unique = crate::since_boot().as_nanos().to_be_bytes();
     let mut tag = [50; 32];
@@ -88,6 +89,7 @@ fn spec() -> Groupspec {
     GroupSpecifier::new("lab")
         .expect("a valid name")
         .make_unique(tag)
+        .publish_key_seed([7; 32])
         .capabilities(Capabilities::services())
         .build()
 }

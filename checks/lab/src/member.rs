@@ -104,6 +104,8 @@ pub struct Viewed {
     pub disordered: u64,
     /// Gaps that the player told of.
     pub gaps: u64,
+    /// Times that it was told that the publisher is gone.
+    pub idles: u64,
     /// Times that another stream of the name took over, and when its first message came, since boot.
     pub resets: Vec<Duration>,
     /// How many messages took how many milliseconds.

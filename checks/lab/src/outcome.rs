@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::{Seen, Settings, upload};
-use crate::member::MESSAGE_BYTES;
+use crate::member::{MESSAGE_BYTES, Viewed};
 use crate::scenario::{Midway, Scenario};
 
 /// A publisher that is back is heard within this.
@@ -70,12 +70,12 @@ pub struct Outcome {
 
 impl Outcome {
     pub(crate) fn new(scenario: &Scenario, settings: &Settings<'_>, seen: &Seen) -> Self {
-        let sum = |of: fn(&crate::member::Viewed) -> u64| seen.viewed.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&Viewed) -> u64| seen.viewed.iter().map(of).sum::<u64>();
         let delays = Delays::of(seen);
         let needed = (delays.count * MESSAGE_BYTES as u64).max(1) as f64;
         let arrived: u64 = seen.counted.iter().map(|counted| counted.arrived).sum();
         let lost: u64 = seen.counted.iter().map(|counted| counted.lost).sum();
-        let most = |of: fn(&crate::member::Viewed) -> u64| seen.viewed.iter().map(of).max().unwrap_or(0);
+        let most = |of: fn(&Viewed) -> u64| seen.viewed.iter().map(of).max().unwrap_or(0);
         let may = scenario.uploads.capped.map(|percent| upload(settings.rate, percent) as f64);
         let mut outcome = Self {
             scenario: scenario.name.to_owned(),
@@ -115,7 +115,9 @@ impl Outcome {
         let bars = scenario.bars;
         let is_restart = scenario.midway == Some(Midway::PublisherDies);
         let missing_ppm = self.missing * 1_000_000 / (self.messages * self.viewers as u64).max(1);
-        let resets = seen.viewed.iter().filter(|viewed| viewed.resets.len() == 1).count();
+        // One event tells that a stream has a gap between two lives of its publisher, and nothing else does.
+        let told_once = |viewed: &&Viewed| (viewed.resets.len(), viewed.gaps, viewed.idles) == (1, 0, 0);
+        let told = seen.viewed.iter().filter(told_once).count();
         let endless = seen.viewed.iter().filter(|viewed| !viewed.has_ended).count();
         let wide = |bar: Duration| bar.saturating_mul(room as u32);
         let pause = if is_restart { Duration::MAX } else { wide(bars.pause) };
@@ -142,8 +144,8 @@ impl Outcome {
                 ),
             ),
             (
-                !is_restart || resets == self.viewers,
-                format!("{resets} of {} viewers went over to the new stream", self.viewers),
+                !is_restart || told == self.viewers,
+                format!("{told} of {} viewers were told once, by a Reset, of the new stream", self.viewers),
             ),
             (
                 self.resume_ms.is_none_or(|ms| Duration::from_millis(ms) <= wide(RESUME)),

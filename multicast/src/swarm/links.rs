@@ -63,6 +63,7 @@ impl Swarm {
     pub(super) fn tend(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.cx.now;
         self.links.tend_at = (!self.has_drained).then(|| now + turn.cx.rng.jitter(TEND_PERIOD));
+        self.has_queues = turn.config.upload.is_some();
         self.seek_start(turn);
         self.doubt_start(turn);
         if self.has_started() && self.is_subscribed() && !self.has_finished {

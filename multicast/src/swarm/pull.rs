@@ -305,7 +305,8 @@ impl Swarm {
     fn judge_holder(&self, now: Time, run: u64, peer: &PeerId, neighbor: &Neighbor) -> Option<Holder> {
         let hole = self.holes.get(run)?;
         let slice = self.parents.get(self.slice_of(run));
-        let is_pusher = slice.expects(peer, run) && now.since(slice.heard_at) <= self.patience();
+        let is_pushing = slice.expects(peer, run) && now.since(slice.heard_at) <= self.patience();
+        let is_pusher = is_pushing && !self.has_queues;
         if hole.attempts == 0 && (is_pusher || hole.prefer == Some(*peer)) {
             return Some(Holder::Pusher);
         }
@@ -331,7 +332,8 @@ impl Swarm {
         let rtt = neighbor.rtt;
         let Some(hole) = self.holes.get_mut(run) else { return };
         // Who cannot answer says so at once: silence means loss, or a queue on the way, longer each time.
-        let patience = self.patience.answer(rtt) + ANSWER_SLACK * hole.attempts.saturating_sub(2).min(8);
+        let past = if self.has_queues { hole.attempts } else { hole.attempts.saturating_sub(2) };
+        let patience = self.patience.answer(rtt) + ANSWER_SLACK * past.min(8);
         hole.asked = Some(peer);
         hole.is_answered = false;
         hole.asked_at = now;
@@ -489,8 +491,11 @@ impl Swarm {
         let rtt = self.neighbors.get(from).map_or(Duration::ZERO, |neighbor| neighbor.rtt);
         let Some(hole) = self.holes.get_mut(run).filter(|hole| hole.asked == Some(*from)) else { return };
         self.patience.answered(now.since(hole.asked_at), rtt);
-        hole.is_answered = true;
-        hole.check_at = now + self.patience.rest(now);
+        // Where uplinks are scarce, the pieces of an answer come far apart.
+        if !self.has_queues {
+            hole.is_answered = true;
+            hole.check_at = now + self.patience.rest(now);
+        }
     }
 
     /// Something of `run` came by push. If it had been overtaken, paths reorder by so much.

@@ -25,6 +25,8 @@ const JUDGED: Duration = Duration::from_millis(3_000);
 const DUE: Duration = Duration::from_millis(1_000);
 /// Notice given to a child that must look elsewhere: time to find another parent, at one copy too many.
 const NOTICE: Duration = Duration::from_secs(2);
+/// The same where more was promised than the upload carries: what is too much queues, and all children wait for it.
+const SHORT_NOTICE: Duration = Duration::from_millis(600);
 /// Places in a slice are for children at home there for this long after it began to flow.
 const HOME_FIRST: Duration = Duration::from_millis(400);
 /// A child that said nothing for this long is dead, as far as its places are concerned.
@@ -181,7 +183,7 @@ impl Swarm {
                 Verdict::Accepted => {}
                 Verdict::Displacing(child) => {
                     displaced.entry(child).or_default().insert(slice);
-                    self.children.end(slice, &child, self.notice_run());
+                    self.children.end(slice, &child, self.notice_run(NOTICE));
                 }
             }
             self.children.add(slice, from, from_run, is_home);
@@ -199,7 +201,7 @@ impl Swarm {
         };
         self.send_control(turn, from, Message::PushAnswer(answer));
         for (child, slices) in displaced {
-            self.give_notice(turn, child, slices);
+            self.give_notice(turn, child, slices, NOTICE);
         }
         let bytes = self.catch_up(turn, from, accepted, from_run);
         tolerance.note_served(self.alias, bytes);
@@ -237,12 +239,12 @@ impl Swarm {
     }
 
     /// The first run that a child on notice no longer gets.
-    fn notice_run(&self) -> u64 {
-        self.window.verified_end() + self.rate.runs_in(NOTICE)
+    fn notice_run(&self, notice: Duration) -> u64 {
+        self.window.verified_end() + self.rate.runs_in(notice)
     }
 
-    fn give_notice(&mut self, turn: &mut Turn<'_, '_>, child: PeerId, slices: BitSet) {
-        let from_run = self.notice_run();
+    fn give_notice(&mut self, turn: &mut Turn<'_, '_>, child: PeerId, slices: BitSet, notice: Duration) {
+        let from_run = self.notice_run(notice);
         for slice in slices.iter() {
             self.children.end(slice, &child, from_run);
         }
@@ -269,7 +271,7 @@ impl Swarm {
     pub(super) fn shed_surplus(&mut self, turn: &mut Turn<'_, '_>) {
         let room = self.room(turn.cx.now, turn.config);
         while let Some((slice, child)) = self.children.surplus(&room) {
-            self.give_notice(turn, child, BitSet::single(slice));
+            self.give_notice(turn, child, BitSet::single(slice), SHORT_NOTICE);
         }
     }
 

@@ -37,8 +37,9 @@ async fn play(playback: &mut Playback, log: &mut Log) {
             Played::Message(message) => log.take(&message),
             Played::Gap { .. } => log.viewed.gaps += 1,
             Played::Lagged { missed } => log.viewed.missing += missed,
+            Played::Idle => log.viewed.idles += 1,
             // The numbers of the messages tell what is missing.
-            Played::Withheld { .. } | Played::Idle => {}
+            Played::Withheld { .. } => {}
             Played::Equivocated => log.viewed.altered += 1,
         }
     }

@@ -27,6 +27,9 @@ use tls::Tls;
 /// How long after the last message the connections stay, for what is still on its way.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// Half of the library's buffer for datagrams: the message before may still be in it.
+const LARGEST_IN_DATAGRAMS: usize = 512 << 10;
+
 /// Whether the star vouches for what it sends.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Signing {
@@ -47,9 +50,14 @@ pub(crate) enum Carrier {
 }
 
 impl Carrier {
-    /// What is worth trying: a message that fits a datagram costs more on a stream of its own.
+    /// What is worth trying: a message that fits a datagram costs more on a stream of its own, and of one that does
+    /// not fit into the library's buffer for datagrams the beginning would be dropped.
     pub(crate) fn for_load(load: Load) -> &'static [Self] {
-        if load.is_one_fragment() { &[Self::Datagrams] } else { &[Self::Datagrams, Self::Streams] }
+        match load.size {
+            _ if load.is_one_fragment() => &[Self::Datagrams],
+            ..=LARGEST_IN_DATAGRAMS => &[Self::Datagrams, Self::Streams],
+            _ => &[Self::Streams],
+        }
     }
 
     /// As it is reported.

@@ -22,6 +22,14 @@ async fn a_signed_star_gives_out_only_what_it_has_checked_and_that_is_everything
     assert_eq!(tally.delivered, tally.wanted);
 }
 
+#[test]
+fn only_what_can_work_is_tried() {
+    let carriers = |size| Carrier::for_load(Load { size, ..LOAD });
+    assert_eq!(carriers(1_128), [Carrier::Datagrams]);
+    assert_eq!(carriers(1_129), [Carrier::Datagrams, Carrier::Streams]);
+    assert_eq!(carriers(524_289), [Carrier::Streams]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_of_many_fragments_come_whole_in_every_way() {
     let load = Load { size: 5_000, rate: 2_000_000 };

@@ -75,7 +75,8 @@ pub struct Config {
     pub pins: usize,
     /// Most members known by id alone. Default 32.
     pub hints: usize,
-    /// Most members in trouble (dead, left, full, banned) that are remembered. Default 256.
+    /// Most members in trouble (dead, left, full) that are remembered, about 60 bytes each while they are. Fewer than
+    /// are heard of, and the dead of a disaster are heard of again before all are found. Default 640.
     pub troubles: usize,
     /// How long a first ban lasts; each further one twice as long. Default 10 min.
     pub ban_for: Duration,
@@ -136,7 +137,7 @@ impl Default for Config {
             incoming_links: 64,
             pins: 64,
             hints: 32,
-            troubles: 256,
+            troubles: 640,
             ban_for: seconds(600),
             longest_ban: seconds(86_400),
             bans: 4_096,

@@ -35,6 +35,8 @@ pub(crate) struct Dial {
     pub(crate) stage: Stage,
     /// When the present stage began.
     pub(crate) since: Time,
+    /// Whether the wait for an answer was long enough to ask for an introduction.
+    pub(crate) is_slow: bool,
     /// What introducers said of where the peer may be met.
     pub(crate) candidates: Vec<SocketAddr>,
     /// Who was asked to introduce us.

@@ -142,6 +142,10 @@ impl Overlay {
         self.links.values().filter(|link| !link.is_closing())
     }
 
+    fn has_open_link(&self) -> bool {
+        self.open_links().next().is_some()
+    }
+
     /// Tells the owner if the stretch of the ring that is ours has changed.
     fn update_coverage(&mut self, out: &mut Vec<Output>) {
         let neighbors: Vec<GroupAddress> = self.open_links().map(|link| link.address).collect();

@@ -29,6 +29,7 @@ mod anatomy;
 mod cast;
 mod census;
 mod file;
+mod floor;
 mod histogram;
 mod journal;
 mod latency;
@@ -49,6 +50,7 @@ mod verify;
 mod world;
 
 pub use file::{Bound, FileError, Must, ScenarioFile, Verdict};
+pub use floor::floor;
 pub use latency::{Globe, Latency};
 pub use parse::{Multiple, duration_text, parse_duration, parse_rate};
 pub use queue::Queue;

@@ -107,3 +107,30 @@ fn a_file_is_played_and_a_promise_that_does_not_hold_ends_with_5_and_the_command
         String::from_utf8(refused.stderr).unwrap().contains("eight.toml: line 1: invalid type: integer `3`")
     );
 }
+
+#[test]
+fn the_scoreboard_has_a_row_for_each_promise_and_ends_with_5_if_one_was_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, quick, links) in [("a", true, 7), ("b", false, 8)] {
+        let text = format!(
+            "about = \"Eight {name}\"\ngoal = \"C1\"\nnote = \"Because of {name}\"\nquick = {quick}\nseed = 3\n[scenario]\nmembers = 8\n\
+             publishers = 0\njoin_over = \"1s\"\nsettle = \"3s\"\nsecs = \"1s\"\n[must]\ngroup.links_mean = \">= {links}\"\n\
+             [stretch]\ngroup.links_mean = \">= 9\"\n"
+        );
+        std::fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();
+    }
+    let path = folder.path().to_str().unwrap();
+    let quick = stratus_sim(&["scoreboard", path, "--quick"]);
+    let rows = String::from_utf8(quick.stdout).unwrap();
+    assert_eq!(quick.status.code(), Some(0), "{rows}");
+    assert!(rows.contains("| `group.links_mean` | >= 7 | 7 |  | pass | `stratus-sim run "), "{rows}");
+    assert!(
+        rows.contains("| `group.links_mean` | >= 9 | 7 |  | stretch missed |") && !rows.contains("Eight b"),
+        "{rows}"
+    );
+    let out = folder.path().join("board.md");
+    let all = stratus_sim(&["scoreboard", path, "--out", out.to_str().unwrap()]);
+    assert_eq!((all.status.code(), all.stdout.len()), (Some(5), 0));
+    let rows = std::fs::read_to_string(out).unwrap();
+    assert!(rows.contains("| >= 8 | 7 |  | **miss** |") && rows.contains("b.toml: Because of b"), "{rows}");
+}

@@ -77,7 +77,7 @@ impl Overlay {
         self.update_coverage(out);
         let was_expected = link.is_closing() || link.asked_to_leave_at.is_some();
         if !was_expected {
-            self.note_death(cx, out);
+            self.note_death(cx, peer, out);
         }
         if self.links.is_empty() {
             self.timers.clear(timer::PROBE);

@@ -19,10 +19,14 @@ const PINGS: Rate = Rate { burst: 16, per_second: 2 };
 /// too, and as many by chance.
 const TOLD: usize = 6;
 
+/// How much less patience there is while many die at once.
+const HASTE: u32 = 3;
+
 /// Whether many die at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Alarm {
-    last_death: Option<Time>,
+    /// Who was the last to die, or to be silent for long enough to be told of.
+    last: Option<(Time, PeerId)>,
     until: Time,
 }
 
@@ -90,10 +94,10 @@ impl Overlay {
 
     /// Probes again where the last probe was not answered in time, and gives up after the third.
     pub(super) fn judge_silence(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
-        let timeout = self.config.probe_timeout;
         let probes: Vec<(PeerId, Probe)> =
             self.open_links().filter_map(|link| Some((link.peer, link.probe?))).collect();
         for (peer, probe) in probes {
+            let timeout = self.probe_timeout(cx.now, &peer);
             if probe.sent_at + timeout > cx.now {
                 self.timers.set_sooner(timer::SILENCE, probe.sent_at + timeout);
             } else if probe.is_answered {
@@ -102,6 +106,7 @@ impl Overlay {
                 self.ping(cx, peer, out);
                 if probe.attempts + 1 == ATTEMPTS {
                     self.tell_of_silence(cx, peer, out);
+                    self.note_death(cx, peer, out);
                 }
             } else {
                 self.died(cx, peer, out);
@@ -114,7 +119,40 @@ impl Overlay {
         self.stats.death_count += 1;
         self.bury(cx, peer);
         self.close(cx, peer, Departure::Silent, out);
-        self.note_death(cx, out);
+        self.note_death(cx, peer, out);
+    }
+
+    /// How long an answer to a ping may take: less while many die, but never less than four round trips.
+    fn probe_timeout(&self, now: Time, peer: &PeerId) -> Duration {
+        let usual = self.config.probe_timeout;
+        let rtt = self.links.get(peer).and_then(|link| link.rtt).unwrap_or(usual);
+        if self.alarm.is_on(now) { (rtt * 4).clamp(usual / HASTE, usual) } else { usual }
+    }
+
+    /// After how long a dial without an answer is not counted on any more: less while many die.
+    pub(super) fn slow_dial(&self, now: Time) -> Duration {
+        self.hastened(now, self.config.slow_dial)
+    }
+
+    /// How long an introducer may take: less while many die.
+    pub(super) fn introduction_timeout(&self, now: Time) -> Duration {
+        self.hastened(now, self.config.introduction_timeout)
+    }
+
+    fn hastened(&self, now: Time, usual: Duration) -> Duration {
+        if self.alarm.is_on(now) { usual / HASTE } else { usual }
+    }
+
+    /// Whether many die.
+    pub(super) fn is_alarmed(&self, now: Time) -> bool {
+        self.alarm.is_on(now)
+    }
+
+    /// One more is found dead: an alarm goes on for as long as there are such.
+    pub(super) fn prolong_alarm(&mut self, now: Time) {
+        if self.alarm.is_on(now) {
+            self.alarm.until = self.alarm.until.max(now + self.config.alarm_within);
+        }
     }
 
     /// Tells neighbors that probably have a link with the silent one as well, so that all look at once.
@@ -145,11 +183,12 @@ impl Overlay {
         }
     }
 
-    /// The second death within a short time is an alarm: everybody is probed at once.
-    pub(super) fn note_death(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+    /// The second death within a short time is an alarm: everybody is probed at once. One that is told of as silent
+    /// counts already.
+    pub(super) fn note_death(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         let within = self.config.alarm_within;
-        let is_second = self.alarm.last_death.is_some_and(|last| cx.now.since(last) <= within);
-        self.alarm.last_death = Some(cx.now);
+        let is_second = self.alarm.last.is_some_and(|(at, last)| last != peer && cx.now.since(at) <= within);
+        self.alarm.last = Some((cx.now, peer));
         if !is_second || self.alarm.is_on(cx.now) {
             return;
         }
@@ -160,6 +199,7 @@ impl Overlay {
         for peer in unprobed {
             self.ping(cx, peer, out);
         }
+        self.timers.set_sooner(timer::DIALS, cx.now + self.slow_dial(cx.now));
     }
 }
 

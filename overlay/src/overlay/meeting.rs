@@ -2,11 +2,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stratus_core::{Cx, Delivery, PeerId};
+use stratus_core::{Cx, Delivery, PeerId, Time};
 
 use super::{Overlay, timer};
 use crate::api::{Event, Output};
-use crate::dials::{Purpose, Stage};
+use crate::dials::{Dial, Purpose, Stage};
 use crate::introducer::{Party, is_harmless};
 use crate::message::Message;
 use crate::places::distance;
@@ -17,6 +17,14 @@ use crate::troubles::Trouble;
 const INTRODUCERS_ASKED: usize = 3;
 /// How long a member that could not be dialled directly is left out of the best list.
 const UNREACHED_FOR: Duration = Duration::from_secs(10);
+
+/// What happens when a dial has taken too long.
+#[derive(Clone, Copy)]
+enum Then {
+    AskSomebody,
+    AskAnother,
+    Fail,
+}
 
 /// Dials that fail, and introductions: asked for, made, and received. Source: spec OV-18, OV-19.
 impl Overlay {
@@ -40,12 +48,13 @@ impl Overlay {
     /// Nothing more can be tried.
     fn give_up(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
         self.dials.take(&peer);
+        self.prolong_alarm(cx.now);
         self.bury(cx, peer);
     }
 
     /// Asks the next neighbor that may know `peer`; false if there is none.
     fn ask_introducer(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) -> bool {
-        let Some(via) = self.next_introducer(&peer) else { return false };
+        let Some(via) = self.next_introducer(cx.now, &peer) else { return false };
         let candidates = self.own.record().addresses().to_vec();
         let dial = self.dials.get_mut(&peer).expect("only dialled members are asked for");
         dial.stage = Stage::Asking(via);
@@ -56,15 +65,17 @@ impl Overlay {
             message: Message::Introduce { target: peer, candidates },
             how: Delivery::Control,
         });
-        self.timers.set_sooner(timer::DIALS, cx.now + self.config.introduction_timeout);
+        self.timers.set_sooner(timer::DIALS, cx.now + self.introduction_timeout(cx.now));
         true
     }
 
     /// One whom the member names itself, or else the neighbor nearest to it on the ring, which is likely to
     /// be linked with it.
-    fn next_introducer(&self, peer: &PeerId) -> Option<PeerId> {
+    fn next_introducer(&self, now: Time, peer: &PeerId) -> Option<PeerId> {
         let asked = &self.dials.get(peer)?.asked;
-        if asked.len() >= INTRODUCERS_ASKED {
+        // While many die, most of those that do not answer are dead, and neighbors answer only so many questions.
+        let most = if self.is_alarmed(now) { 1 } else { INTRODUCERS_ASKED };
+        if asked.len() >= most {
             return None;
         }
         let place = self.place_of(peer);
@@ -103,21 +114,44 @@ impl Overlay {
         }
     }
 
-    /// Gives up dials and introductions that take too long.
+    /// Gives up dials and introductions that take too long, and has those introduced that do not answer soon.
     pub(super) fn judge_dials(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
-        let dials: Vec<_> = self.dials.iter().map(|dial| (dial.peer, dial.stage, dial.since)).collect();
-        for (peer, stage, since) in dials {
-            let timeout = match stage {
-                Stage::Dialing => self.config.dial_timeout,
-                Stage::Asking(_) => self.config.introduction_timeout,
-            };
-            if since + timeout > cx.now {
-                self.timers.set_sooner(timer::DIALS, since + timeout);
-            } else if stage == Stage::Dialing {
-                self.connect_failed(cx, peer, out);
-            } else {
-                self.ask_another(cx, peer, out);
+        let dials: Vec<_> =
+            self.dials.iter().map(|dial| (dial.peer, dial.since, self.patience(cx.now, dial))).collect();
+        for (peer, since, (patience, then)) in dials {
+            if since + patience > cx.now {
+                self.timers.set_sooner(timer::DIALS, since + patience);
+                continue;
             }
+            match then {
+                Then::AskSomebody => self.slow(cx, peer, out),
+                Then::AskAnother => self.ask_another(cx, peer, out),
+                Then::Fail => self.connect_failed(cx, peer, out),
+            }
+        }
+    }
+
+    /// How long a dial may take, and what happens then.
+    fn patience(&self, now: Time, dial: &Dial) -> (Duration, Then) {
+        let is_alone = !matches!(dial.purpose, Purpose::Memory | Purpose::Courtesy) && dial.asked.is_empty();
+        match dial.stage {
+            Stage::Asking(_) => (self.introduction_timeout(now), Then::AskAnother),
+            Stage::Dialing if is_alone && self.has_open_link() && !dial.is_slow => {
+                (self.slow_dial(now), Then::AskSomebody)
+            }
+            Stage::Dialing => (self.config.dial_timeout, Then::Fail),
+        }
+    }
+
+    /// A dial has no answer yet: whoever knows the member introduces us while it goes on, and if nobody does, it
+    /// is probably dead. Source: spec OV-19.
+    fn slow(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        if let Some(dial) = self.dials.get_mut(&peer) {
+            dial.is_slow = true;
+            let rest = dial.since + self.config.dial_timeout;
+            self.timers.set_sooner(timer::DIALS, rest);
+            self.ask_introducer(cx, peer, out);
+            self.sort_soon(cx);
         }
     }
 

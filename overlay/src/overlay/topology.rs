@@ -97,7 +97,8 @@ impl Overlay {
 
     /// The members with whom a link might be had, in rising order.
     fn choosable(&self, now: Time) -> Vec<Place> {
-        let slow = |dial: &&Dial| dial.since + self.config.slow_dial <= now;
+        let patience = self.slow_dial(now);
+        let slow = |dial: &&Dial| dial.since + patience <= now;
         let slow: Vec<Place> = self.dials.iter().filter(slow).map(|dial| dial.place).collect();
         let hints = self.hints.iter().map(|peer| self.place_of(peer));
         let is_avoided = |place: Place| self.troubles.avoids(place, now) || self.is_banned(place, now);
@@ -188,11 +189,13 @@ impl Overlay {
             purpose,
             stage: Stage::Dialing,
             since: cx.now,
+            is_slow: false,
             candidates,
             asked,
         });
-        self.timers.set_sooner(timer::SORT, cx.now + self.config.slow_dial);
-        self.timers.set_sooner(timer::DIALS, cx.now + self.config.dial_timeout);
+        let slow_at = cx.now + self.slow_dial(cx.now);
+        self.timers.set_sooner(timer::SORT, slow_at);
+        self.timers.set_sooner(timer::DIALS, slow_at);
         out.push(Output::Connect(peer));
         true
     }

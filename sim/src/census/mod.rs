@@ -136,8 +136,10 @@ impl Census {
             components: crowd.components(),
             links_mean: mean(links.iter().sum::<usize>() as u64, links.len()),
             links_most: links.iter().max().copied().unwrap_or_default() as u32,
-            links_expected_ratio: mean(links.iter().sum::<usize>() as u64, links.len())
-                / expected_links(count),
+            links_expected_ratio: crate::report::ratio(
+                links.iter().sum::<usize>() as f64,
+                links.len() as f64 * expected_links(count),
+            ),
             hops_mean: mean(hops.iter().map(|hops| u64::from(*hops)).sum(), hops.len()),
             hops_p99: hops.get(hops.len() * 99 / 100).copied().unwrap_or_default(),
             hops_most: hops.last().copied().unwrap_or_default(),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
+mod board;
 mod flags;
 mod play;
 mod replay;
@@ -22,6 +23,8 @@ pub(crate) struct Arguments {
 enum Action {
     /// Plays one scenario; prints one line of JSON on stdout.
     Run(Box<play::RunArguments>),
+    /// Plays scenario files and makes a table: what each promises, what came of it, whether it held.
+    Scoreboard(board::BoardArguments),
     /// Runs a recorded node again, step by step, and says where it first does something else than then.
     Replay {
         /// What `run --journal` or `--journal` of the stratus command wrote.
@@ -37,6 +40,7 @@ impl Arguments {
     pub(crate) fn run(self) -> ExitCode {
         match self.command {
             Action::Run(arguments) => exit(play::run(&arguments)),
+            Action::Scoreboard(arguments) => exit(board::board(&arguments)),
             Action::Replay { file } => replay::replay(&file),
         }
     }

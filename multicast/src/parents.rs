@@ -56,6 +56,9 @@ const FAILURE_MEMORY: Duration = Duration::from_secs(8);
 /// Doubled with each failure up to 2^5 times as long, about four minutes.
 const MOST_DOUBLINGS: u32 = 5;
 
+/// A parent whose first run is to come has the place for this long although nothing of its slice comes.
+const LONGEST_PROMISE: Duration = Duration::from_secs(3);
+
 /// A parent in one slice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Parent {
@@ -114,6 +117,19 @@ impl Slice {
     pub(crate) fn is_to_push(&self, run: u64, known_at: Time) -> bool {
         self.parent.is_some_and(|parent| {
             run >= parent.from_run && known_at >= parent.since && parent.until.is_none_or(|until| run < until)
+        })
+    }
+
+    /// Whether the parent's first run is still to come, by its own word, although it has had the place for long: more
+    /// than `far` ahead, or while nobody brings the slice, as its predecessor should. A place is not kept by promises
+    /// (spec MC-24).
+    pub(crate) fn promises_only(&self, now: Time, newest: u64, slack: u64, far: u64) -> bool {
+        let is_long_ago = |at: Time| now.since(at) > LONGEST_PROMISE;
+        let flows = |(run, at): (u64, Time)| newest <= run + slack || !is_long_ago(at);
+        self.parent.is_some_and(|parent| {
+            let waits = newest <= parent.from_run && is_long_ago(parent.since);
+            let is_dry = newest > slack && !self.flowed.is_some_and(flows);
+            waits && (parent.from_run > newest.saturating_add(far) || is_dry)
         })
     }
 

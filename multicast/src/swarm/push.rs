@@ -27,6 +27,8 @@ const DUE: Duration = Duration::from_millis(1_000);
 const NOTICE: Duration = Duration::from_secs(2);
 /// The same where more was promised than the upload carries: what is too much queues, and all children wait for it.
 const SHORT_NOTICE: Duration = Duration::from_millis(600);
+/// No parent begins so many runs later than it was asked to, whatever the stream's rate.
+const FAR: u64 = 1_024;
 /// Places in a slice are for children at home there for this long after it began to flow.
 const HOME_FIRST: Duration = Duration::from_millis(400);
 /// A child that said nothing for this long is dead, as far as its places are concerned.
@@ -386,6 +388,7 @@ impl Swarm {
         let patience = self.patience();
         let newest = self.window.verified_end();
         let slack = u64::from(self.slices()) * 2;
+        let far = FAR + self.rate.runs_in(2 * NOTICE);
         let starving = self.starving(now);
         for slice in 0..self.slices() {
             self.drop_unanswered(slice, now);
@@ -395,9 +398,10 @@ impl Swarm {
             let is_silent = now.since(state.heard_at) > patience && newest > last_run + slack;
             let is_starving = starving.contains(slice);
             let is_over = parent.until.is_some_and(|until| newest >= until + slack);
-            if is_silent || is_starving || is_over {
+            let is_promise = state.promises_only(now, newest, slack, far);
+            if is_silent || is_starving || is_promise || is_over {
                 self.parents.get_mut(slice).parent = None;
-                if is_silent || is_starving {
+                if is_silent || is_starving || is_promise {
                     self.parents.note_failure(parent.peer, now, turn.cx.rng);
                 } else {
                     let until = now + turn.cx.rng.jitter(SILENCE_MEMORY);

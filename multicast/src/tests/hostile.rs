@@ -1,6 +1,7 @@
 //! What a member that lies can do: nothing but lose its links.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use stratus_core::{BitSet, Delivery, GroupId, Priority, Rate, Time};
 
 use super::Group;
 use crate::{
-    Announcement, Event, Manifest, Message, Parameters, PieceEntry, PieceFlags, PublishError, Start,
-    StartAnswer, StreamId, Want,
+    Announcement, Event, Manifest, Message, Parameters, PieceEntry, PieceFlags, PublishError, PushAnswer,
+    Start, StartAnswer, StreamId, Want,
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -282,6 +283,30 @@ fn a_parent_that_pushes_manifests_and_a_fragment_now_and_then_loses_its_places()
         if is_shown { Fate::Pass } else { Fate::Drop }
     });
     assert_nothing_is_missing_and_nobody_is_parent(&mut group, &stream);
+}
+
+#[test]
+fn a_parent_that_promises_to_begin_far_ahead_loses_its_places() {
+    // spec MC-24: it does so from the first answer on, before any other fault of its is known.
+    let mut group = Group::new(5, NetConfig::with_latency(MS(10)));
+    group.config.push_neighbor_limit = 1;
+    group.mesh(4);
+    let promises: Rc<Cell<u32>> = Rc::default();
+    let counting = promises.clone();
+    group.net.tap(move |passing| match passing.message {
+        Message::Fragment { .. } | Message::Manifest { .. } if passing.from == peer(1) => Fate::Drop,
+        Message::PushAnswer(answer) if passing.from == peer(1) && !answer.accepted.is_empty() => {
+            counting.set(counting.get() + 1);
+            Fate::Replace(Message::PushAnswer(PushAnswer { from_run: 1 << 40, ..answer.clone() }))
+        }
+        _ => Fate::Pass,
+    });
+    (1..4).for_each(|number| group.subscribe(number, "cam"));
+    let stream = group.publish(0, "cam");
+    group.net.run_for(MS(500));
+    group.write(0, 1_128, MS(4), MS(800));
+    assert_nothing_is_missing_and_nobody_is_parent(&mut group, &stream);
+    assert!(promises.get() > 0, "nobody asked it");
 }
 
 #[test]

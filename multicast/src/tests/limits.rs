@@ -124,6 +124,25 @@ fn no_neighbor_is_asked_for_more_runs_than_allowed() {
     assert!(group.net.machine(&peer(1)).stream(&stream).is_some());
 }
 
+#[test]
+fn subscribers_remembered_end_at_their_limit() {
+    let mut group = group();
+    group.mesh(2);
+    group.subscribe(1, "cam");
+    let stream = group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    // The publisher is one of them.
+    assert_eq!(size(&group, 1, "subscribers"), 1);
+    for (first, count, expected) in [(100, 8, 9), (108, 8, 17), (116, 8, 25), (124, 7, 32), (131, 1, 32)] {
+        let named = |number| Subscriber { peer: peer(number), record: Bytes::from_static(b"record") };
+        let subscribers = (first..first + count).map(named).collect();
+        let message = Message::Subscribers { stream: stream.alias(), subscribers };
+        group.net.forge(peer(0), peer(1), &message, Delivery::Control);
+        group.net.run_for(MS(20));
+        assert_eq!(size(&group, 1, "subscribers"), expected);
+    }
+}
+
 /// A message of member 0 in as many fragments as there are sizes.
 fn write_one(group: &mut Group, stream: StreamId, sizes: &[usize]) {
     for (number, size) in sizes.iter().enumerate() {

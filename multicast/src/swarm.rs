@@ -557,7 +557,9 @@ impl Swarm {
             Role::Publisher(_) if !self.has_ended() => BitSet::first(self.slices()),
             Role::Subscriber => {
                 let is_resting = now.since(self.advanced_at) > FLOW_PATIENCE;
-                self.parents.flowing(now, self.patience().max(FLOW_PATIENCE), is_resting)
+                // A stream of few runs must not seem to stop between them: everybody is told when a slice flows again.
+                let patience = (self.slice_interval() * 5 / 2).max(FLOW_PATIENCE);
+                self.parents.flowing(now, patience, is_resting)
             }
             _ => BitSet::EMPTY,
         }

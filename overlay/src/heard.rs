@@ -117,6 +117,8 @@ impl HeardList {
                 return Put::Newer;
             }
             Err(position) => {
+                grow(&mut self.places, self.limit);
+                grow(&mut self.entries, self.limit);
                 self.places.insert(position, place);
                 self.entries.insert(position, entry);
             }
@@ -176,6 +178,14 @@ impl HeardList {
         } else {
             entry.rtt_micros + (sample - entry.rtt_micros).div_ceil(8)
         };
+    }
+}
+
+/// Makes room for one more, and never for more than a full list and the one that is over it.
+fn grow<T>(list: &mut Vec<T>, limit: usize) {
+    if list.len() == list.capacity() {
+        let most = (limit + 1).saturating_sub(list.len());
+        list.reserve_exact(list.len().max(8).min(most).max(1));
     }
 }
 

@@ -29,6 +29,13 @@ fn members_are_kept_in_the_order_of_their_places() {
 }
 
 #[test]
+fn a_full_list_has_no_room_for_more_than_one_over_its_limit() {
+    let mut list = HeardList::new(50);
+    fill(&mut list, 3, 1..=700);
+    assert!(list.len() <= 50 && list.places.capacity() == 51 && list.entries.capacity() == 51);
+}
+
+#[test]
 fn what_does_not_move_expires() {
     let mut list = HeardList::new(16);
     let mut rng = Rng::from_seed(1);

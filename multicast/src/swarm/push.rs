@@ -164,7 +164,7 @@ impl Swarm {
             return;
         }
         let now = turn.cx.now;
-        let room = self.room(turn.cx.now, turn.config);
+        let room = self.room(now, turn.config);
         let flowing = self.flowing(now);
         let from_run = self.first_to_push(now, request.from_run, tolerance);
         let inner = self.children.inner();

@@ -134,13 +134,16 @@ fn no_entry_point_panics_on_any_bytes() {
 #[test]
 fn what_once_was_a_finding_is_none_any_more() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("findings");
-    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+    let mut tried = 0;
+    for entry in std::fs::read_dir(folder).expect("a folder of findings") {
         let path = entry.expect("a readable folder").path();
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
         let (name, _) = name.split_once('-').expect("an entry point, a hyphen, a hash");
         let entry = target(name).expect("an entry point of that name");
         entry(&std::fs::read(&path).expect("a readable file"));
+        tried += 1;
     }
+    assert!(tried >= 1, "there has been one finding at least");
 }
 
 #[test]

@@ -19,4 +19,4 @@ pub use behavior::Behavior;
 pub use load::{Judge, Load};
 pub use rude::{Bombardment, Rudeness, bombard};
 pub use stranger::throw_garbage;
-pub use witness::{Costs, Witness, witness};
+pub use witness::{Costs, Witness, blamed, witness};

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use stratus::{Event, Groupspec, Play, Played};
+use stratus::{Event, Group, Groupspec, Play, Played};
 use stratus_core::PeerId;
+use tokio::task::JoinHandle;
 
 use crate::load::{Judge, Load, member};
 
@@ -91,6 +92,20 @@ impl Drop for Witness {
     }
 }
 
+/// Whom this member blames until the group is left, each time anew.
+pub fn blamed(group: &Group) -> JoinHandle<Vec<PeerId>> {
+    let mut events = group.events();
+    tokio::spawn(async move {
+        let mut blamed = Vec::new();
+        while let Some(event) = events.recv().await {
+            if let Event::Misbehaved { peer, .. } = event {
+                blamed.push(peer);
+            }
+        }
+        blamed
+    })
+}
+
 /// The witness itself: reads a groupspec from standard input, plays "cam" to its end, and says what it got.
 pub async fn witness(load: Load) -> std::io::Result<()> {
     let mut text = String::new();
@@ -100,16 +115,7 @@ pub async fn witness(load: Load) -> std::io::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{} {}", connection.peer(), connection.local_addr())?;
     out.flush()?;
-    let mut events = group.events();
-    let blamed = tokio::spawn(async move {
-        let mut blamed = Vec::new();
-        while let Some(event) = events.recv().await {
-            if let Event::Misbehaved { peer, .. } = event {
-                blamed.push(peer);
-            }
-        }
-        blamed
-    });
+    let blamed = blamed(&group);
     let mut playback = group.play("cam", Play::default()).await.map_err(std::io::Error::other)?;
     let (mut judge, began) = (Judge::default(), Instant::now());
     while let Some(played) = playback.next().await {

@@ -84,11 +84,13 @@ async fn a_member_that_starts_before_the_one_it_knows_finds_it_later() {
     let quick = TransportConfig { attempt_timeout: Duration::from_millis(200), ..TransportConfig::default() };
     let early = start(Connection::builder().listen(loopback()).transport(quick)).await;
     let group = early.join(&spec).await.unwrap();
+    let mut events = group.events();
     tokio::time::sleep(Duration::from_millis(500)).await;
     let late = start(Connection::builder().listen(address).identity(identity)).await;
     let late_group = late.join(&spec).await.unwrap();
     group.joined(PATIENCE).await.unwrap();
     late_group.joined(PATIENCE).await.unwrap();
+    assert_eq!(until(&mut events, connected).await, late.peer());
     early.close().await;
     late.close().await;
 }

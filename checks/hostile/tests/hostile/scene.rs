@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use stratus::{
-    Capabilities, Connection, Event, Group, GroupSpecifier, Groupspec, Play, Played, Publication, Publish,
+    Capabilities, Connection, Group, GroupSpecifier, Groupspec, Play, Played, Publication, Publish,
 };
 use stratus_core::PeerId;
-use stratus_hostile::{Attacker, Judge, Load, Report, Witness};
+use stratus_hostile::{Attacker, Judge, Load, Report, Witness, blamed};
 use tokio::task::JoinHandle;
 
 pub(crate) const LOAD: Load = Load::TWO_MBIT;
@@ -52,16 +52,7 @@ pub(crate) fn loopback() -> SocketAddr {
 pub(crate) async fn view(spec: &Groupspec) -> Viewer {
     let connection = Connection::builder().listen(loopback()).start().await.unwrap();
     let group = connection.join(spec).await.unwrap();
-    let mut events = group.events();
-    let blamed = tokio::spawn(async move {
-        let mut blamed = Vec::new();
-        while let Some(event) = events.recv().await {
-            if let Event::Misbehaved { peer, .. } = event {
-                blamed.push(peer);
-            }
-        }
-        blamed
-    });
+    let blamed = blamed(&group);
     let mut playback = group.play("cam", Play::default()).await.unwrap();
     let playing = tokio::spawn(async move {
         let mut judge = Judge::default();

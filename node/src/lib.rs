@@ -7,8 +7,10 @@
 pub mod journal;
 mod message;
 mod node;
+mod services;
 #[cfg(test)]
 mod tests;
 
 pub use message::Message;
 pub use node::{Command, Config, Event, Input, Node, Output, Setup};
+pub use services::Services;

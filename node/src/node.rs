@@ -5,6 +5,7 @@ use stratus_multicast::{self as multicast, Multicast};
 use stratus_overlay::{self as overlay, Overlay};
 
 use crate::message::Message;
+use crate::services::Services;
 
 /// How the layers behave.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,10 @@ pub struct Setup {
     pub ring: RingKey,
     /// Whose grant a stream needs; `None`: any member may publish.
     pub publish_authority: Option<PublicKey>,
+    /// Which services the group has.
+    pub services: Services,
+    /// Whose grant a post needs; `None`: any member may post.
+    pub posting_authority: Option<PublicKey>,
 }
 
 /// What the owner may ask of one of the layers.
@@ -83,7 +88,7 @@ pub struct Node {
 impl Node {
     /// A node that knows nobody. `config` must be valid.
     pub fn new(config: Config, setup: Setup) -> Self {
-        let Setup { identity, group, ring, publish_authority } = setup;
+        let Setup { identity, group, ring, publish_authority, .. } = setup;
         let peer = identity.peer();
         let home = ring.address(&peer).prefix();
         let multicast = multicast::Setup { peer, group, publish_authority, home };

@@ -8,7 +8,7 @@ use stratus_multicast::{
 };
 use stratus_overlay as overlay;
 
-use crate::{Command, Config, Event, Message, Node, Setup};
+use crate::{Command, Config, Event, Message, Node, Services, Setup};
 
 mod replay;
 
@@ -18,6 +18,8 @@ fn node(number: u64) -> Node {
         group: GroupId::from_bytes([7; 32]),
         ring: RingKey::new([3; 32]),
         publish_authority: None,
+        services: Services::default(),
+        posting_authority: None,
     };
     Node::new(Config::default(), setup)
 }

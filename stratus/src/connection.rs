@@ -8,7 +8,7 @@ use std::time::Duration;
 use stratus_core::{GroupId, Identity, PeerId, PublicKey, Rng};
 use stratus_groupspec::Groupspec;
 use stratus_node::journal::Header;
-use stratus_node::{Config, Node, Setup};
+use stratus_node::{Config, Node, Services, Setup};
 use stratus_transport::{self as transport, Endpoint};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -192,6 +192,8 @@ impl Connection {
             group: keys.group_id,
             ring: keys.ring,
             publish_authority: self.publish_authority(spec),
+            services: services(spec),
+            posting_authority: spec.posting_authority(),
         };
         (Config { overlay: overlay.clone(), multicast: multicast.clone() }, setup)
     }
@@ -242,6 +244,16 @@ fn bind(builder: &Builder, identity: &Identity) -> Result<Endpoint, StartError> 
         Some(conditions) => Endpoint::bind_over(config, identity, conditions)?,
         None => Endpoint::bind(config, identity)?,
     })
+}
+
+/// The layers that a member of this group needs.
+fn services(spec: &Groupspec) -> Services {
+    let capabilities = spec.capabilities();
+    Services {
+        posting: capabilities.posting,
+        replication: capabilities.object_replication,
+        routing: capabilities.routing,
+    }
 }
 
 /// Whose grants count. Where no streams are allowed, those of a key with which nothing can be signed: whatever is

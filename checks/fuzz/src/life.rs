@@ -7,7 +7,7 @@ use stratus_core::{
     Cx, DirectVerify, GroupId, Identity, Input, Machine, Output, PeerId, RingKey, Rng, Time, Wire, drive,
 };
 use stratus_multicast::{self as multicast, Overrides, Parameters, Piece, PieceFlags, Publish, StreamId};
-use stratus_node::{Command, Config, Message, Node, Setup};
+use stratus_node::{Command, Config, Message, Node, Services, Setup};
 use stratus_overlay as overlay;
 
 /// Who may come and go.
@@ -21,7 +21,14 @@ pub(crate) const GROUP: GroupId = GroupId::from_bytes([7; 32]);
 
 /// What member `number` is made from.
 pub(crate) fn setup(number: u64) -> Setup {
-    Setup { identity: identity(number), group: GROUP, ring: RingKey::new([3; 32]), publish_authority: None }
+    Setup {
+        identity: identity(number),
+        group: GROUP,
+        ring: RingKey::new([3; 32]),
+        publish_authority: None,
+        services: Services::default(),
+        posting_authority: None,
+    }
 }
 
 pub(crate) fn node(number: u64) -> Node {

@@ -10,7 +10,7 @@
 //! | bytes | field |
 //! |---|---|
 //! | 8 | `stratusj` |
-//! | 1 | version, 1 |
+//! | 1 | version, 2 |
 //! | 4, then so many | header: [`Header`] |
 //! | 4, then so many, repeated | steps: [`Step`] |
 //!
@@ -29,11 +29,11 @@ use stratus_core::{DecodeError, GroupId, PeerId, PublicKey, Reader, RingKey, Rng
 pub use replay::{Divergence, Replay, ReplayError};
 pub use step::Step;
 
-use crate::{Config, Input, Output, Setup};
+use crate::{Config, Input, Output, Services, Setup};
 use outputs::Own;
 
 const MAGIC: &[u8; 8] = b"stratusj";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Most bytes of one header or step: a control frame of 64 KiB, or a list of records, and room.
 const MAX_PART: usize = 1 << 20;
 
@@ -50,6 +50,10 @@ pub struct Header {
     pub ring: RingKey,
     /// Whose grant a stream needs.
     pub publish_authority: Option<PublicKey>,
+    /// Which services the group has.
+    pub services: Services,
+    /// Whose grant a post needs.
+    pub posting_authority: Option<PublicKey>,
     /// From which its chance began.
     pub entropy: [u8; 32],
 }
@@ -63,6 +67,8 @@ impl Header {
             group: setup.group,
             ring: setup.ring,
             publish_authority: setup.publish_authority,
+            services: setup.services,
+            posting_authority: setup.posting_authority,
             entropy: rng.entropy(),
         }
     }
@@ -76,6 +82,8 @@ impl Wire for Header {
         self.group.encode(writer);
         self.ring.encode(writer);
         self.publish_authority.encode(writer);
+        self.services.encode(writer);
+        self.posting_authority.encode(writer);
         writer.raw(&self.entropy);
     }
 
@@ -89,6 +97,8 @@ impl Wire for Header {
             group: Wire::decode(reader)?,
             ring: Wire::decode(reader)?,
             publish_authority: Wire::decode(reader)?,
+            services: Wire::decode(reader)?,
+            posting_authority: Wire::decode(reader)?,
             entropy: reader.array()?,
         })
     }

@@ -79,6 +79,8 @@ impl Replay {
             group: header.group,
             ring: header.ring,
             publish_authority: header.publish_authority,
+            services: header.services,
+            posting_authority: header.posting_authority,
         };
         Ok(Self {
             node: Node::new(header.config, setup),

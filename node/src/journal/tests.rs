@@ -12,7 +12,9 @@ use crate::{Command, Node};
 fn setup(identity: Identity) -> Setup {
     let (group, ring) = (GroupId::from_bytes([9; 32]), RingKey::new([3; 32]));
     let authority = Identity::from_seed([7; 32]).public();
-    Setup { identity, group, ring, publish_authority: Some(authority) }
+    let services = Services { posting: true, ..Services::default() };
+    let publish_authority = Some(authority);
+    Setup { identity, group, ring, publish_authority, services, posting_authority: None }
 }
 
 /// A node that publishes a little to a neighbor, and its journal.

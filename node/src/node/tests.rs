@@ -16,7 +16,15 @@ const PUBLISHER: u64 = 1;
 
 pub(super) fn node(number: u64) -> Node {
     let identity = identity(number);
-    Node::new(Config::default(), Setup { identity, group: GROUP, ring: RING, publish_authority: None })
+    let setup = Setup {
+        identity,
+        group: GROUP,
+        ring: RING,
+        publish_authority: None,
+        services: Services::default(),
+        posting_authority: None,
+    };
+    Node::new(Config::default(), setup)
 }
 
 pub(super) fn stream() -> StreamId {

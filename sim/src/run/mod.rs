@@ -6,7 +6,7 @@ use stratus_core::{Identity, Rng, Time};
 use stratus_groupspec::{GroupKeys, GroupSpecifier, Groupspec};
 use stratus_multicast::{self as multicast, MulticastInfo, Parameters, StreamId};
 use stratus_node::journal::Header;
-use stratus_node::{Command, Config, Node, Setup};
+use stratus_node::{Command, Config, Node, Services, Setup};
 use stratus_overlay as overlay;
 
 use crate::anatomy::{Anatomy, State};
@@ -286,6 +286,8 @@ impl<'a> Run<'a> {
             group: self.keys.group_id,
             ring: self.keys.ring,
             publish_authority: self.group.publish_authority(),
+            services: Services::default(),
+            posting_authority: None,
         };
         let mut config = self.config.clone();
         config.multicast.download_only = part == Part::DownloadOnly;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stratus::Identity;
 use stratus_core::Time;
 use stratus_multicast as multicast;
-use stratus_node::{Command, Config, Event, Node, Setup};
+use stratus_node::{Command, Config, Event, Node, Services, Setup};
 use stratus_overlay as overlay;
 use stratus_sim::{Latency, Watch, World};
 
@@ -38,6 +38,8 @@ impl Simulator {
             group: keys.group_id,
             ring: keys.ring,
             publish_authority: spec.publish_authority(),
+            services: Services::default(),
+            posting_authority: None,
         };
         let number = self.world.join(peer, Node::new(Config::default(), setup), None);
         assert_eq!(number as usize, member, "members join in the order of their numbers");

@@ -67,6 +67,14 @@ fn fields(event: &Event) -> Value {
         | Event::PlayReset { name, .. }
         | Event::Equivocated { name, .. } => json!({ "stream": name }),
         Event::Misbehaved { peer, what } => json!({ "peer": peer.to_string(), "what": what }),
+        Event::SendTo(parcel) => json!({
+            "message": String::from_utf8_lossy(&parcel.message),
+            "from": parcel.from.to_string(),
+            "from_local": parcel.from_local,
+            "to": parcel.to.map(|place| place.to_string()),
+            "origin": parcel.origin.to_string(),
+            "hops": parcel.hops,
+        }),
         Event::ServerConnect { server, named } => json!({ "server": server, "named": named }),
         Event::ServerDisconnect { server, why } => json!({ "server": server, "why": why }),
         Event::Lagged { missed } => json!({ "events": missed }),

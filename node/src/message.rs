@@ -1,12 +1,13 @@
 use stratus_core::{DecodeError, Reader, Wire, Writer};
 use stratus_multicast as multicast;
-use stratus_overlay as overlay;
+use stratus_overlay::{self as overlay, routing};
 
 /// A message of one of the layers. Source: spec OV-26.
 ///
 /// ```text
 /// 1 | overlay message
 /// 2 | multicast message
+/// 5 | routing message
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Message {
@@ -14,6 +15,8 @@ pub enum Message {
     Overlay(overlay::Message),
     /// Of a live stream.
     Multicast(multicast::Message),
+    /// Of directed routing.
+    Routing(routing::Message),
 }
 
 impl Wire for Message {
@@ -27,6 +30,10 @@ impl Wire for Message {
                 writer.u8(2);
                 message.encode(writer);
             }
+            Self::Routing(message) => {
+                writer.u8(5);
+                message.encode(writer);
+            }
         }
     }
 
@@ -34,6 +41,7 @@ impl Wire for Message {
         match reader.u8()? {
             1 => Ok(Self::Overlay(Wire::decode(reader)?)),
             2 => Ok(Self::Multicast(Wire::decode(reader)?)),
+            5 => Ok(Self::Routing(Wire::decode(reader)?)),
             _ => Err(DecodeError::Unknown),
         }
     }
@@ -51,7 +59,7 @@ mod tests {
         let bytes = message.to_bytes();
         assert_eq!(bytes[0], 1);
         assert_eq!(Message::from_bytes(bytes), Ok(message));
-        let unknown = Message::from_bytes(vec![3, 7].into());
+        let unknown = Message::from_bytes(vec![9, 7].into());
         assert_eq!(unknown, Err(DecodeError::Unknown));
     }
 }

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use stratus_core::{Cx, Deadline, GroupId, Identity, Machine, PeerId, PublicKey, RingKey};
 use stratus_multicast::{self as multicast, Multicast};
-use stratus_overlay::{self as overlay, Overlay};
+use stratus_overlay::{self as overlay, Overlay, routing};
 
 use crate::message::Message;
 use crate::services::Services;
@@ -14,13 +14,16 @@ pub struct Config {
     pub overlay: overlay::Config,
     /// Live streams.
     pub multicast: multicast::Config,
+    /// Directed routing.
+    pub routing: routing::Config,
 }
 
 impl Config {
     /// Says what cannot work.
     pub fn validate(&self) -> Result<(), String> {
         self.overlay.validate().map_err(|what| format!("overlay: {what}"))?;
-        self.multicast.validate().map_err(|what| format!("multicast: {what}"))
+        self.multicast.validate().map_err(|what| format!("multicast: {what}"))?;
+        self.routing.validate().map_err(|what| format!("routing: {what}"))
     }
 }
 
@@ -48,6 +51,8 @@ pub enum Command {
     Overlay(overlay::Command),
     /// Of the multicast layer.
     Multicast(multicast::Command),
+    /// Of directed routing; nothing comes of it where the group has none.
+    Routing(routing::Command),
 }
 
 /// What the owner hears of one of the layers, except what is only meant for the other one.
@@ -57,6 +62,8 @@ pub enum Event {
     Overlay(overlay::Event),
     /// Of the multicast layer; never `SubscriberHeard`, `Want` or `Release`.
     Multicast(multicast::Event),
+    /// Of directed routing.
+    Routing(routing::Event),
 }
 
 /// What a node hears.
@@ -68,18 +75,19 @@ pub type Output = stratus_core::Output<Message, Event>;
 ///
 /// | from | to | what |
 /// |---|---|---|
-/// | overlay `NeighborConnect` | multicast `Connected` | a link that the overlay accepted is up |
-/// | overlay `Disconnect`, `NeighborDisconnect` | multicast `Disconnected` | it is about to go, is gone |
+/// | overlay `NeighborConnect` | multicast, routing `Connected` | a link that the overlay accepted is up |
+/// | overlay `Disconnect`, `NeighborDisconnect` | multicast, routing `Disconnected` | it is about to go, is gone |
 /// | overlay `Rtt` | multicast `SetRtt` | how far away a neighbor is |
 /// | overlay `OwnRecord` | multicast `SetRecord` | what to tell others of us as a subscriber |
 /// | multicast `SubscriberHeard` | overlay `HearRecord` | a member worth knowing |
 /// | multicast `Want`, `Release` | overlay `Pin`, `Unpin` | a link that a stream needs |
-/// | `Misbehaved` of either | overlay `Ban` | who is to be dropped and kept out |
+/// | `Misbehaved` of any | overlay `Ban` | who is to be dropped and kept out |
 ///
 /// `Connect` and `Disconnect` come from the overlay alone.
 pub struct Node {
     overlay: Overlay,
     multicast: Multicast,
+    routing: Option<Box<routing_seat::Seat>>,
     /// What the layers asked for and nobody has looked at yet; empty between turns.
     from_overlay: Vec<overlay::Output>,
     from_multicast: Vec<multicast::Output>,
@@ -88,13 +96,17 @@ pub struct Node {
 impl Node {
     /// A node that knows nobody. `config` must be valid.
     pub fn new(config: Config, setup: Setup) -> Self {
-        let Setup { identity, group, ring, publish_authority, .. } = setup;
+        let Setup { identity, group, ring, publish_authority, services, .. } = setup;
         let peer = identity.peer();
+        let routing = services
+            .routing
+            .then(|| routing_seat::Seat::new(config.routing, routing::Setup { peer, group, ring }));
         let home = ring.address(&peer).prefix();
         let multicast = multicast::Setup { peer, group, publish_authority, home };
         Self {
             overlay: Overlay::new(config.overlay, overlay::Setup { identity, group, ring }),
             multicast: Multicast::new(config.multicast, multicast),
+            routing,
             from_overlay: Vec::new(),
             from_multicast: Vec::new(),
         }
@@ -127,13 +139,14 @@ impl Node {
     ///
     /// Ends: what goes across never makes the other layer answer with something that goes back.
     fn settle(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
-        while !(self.from_overlay.is_empty() && self.from_multicast.is_empty()) {
+        while !(self.from_overlay.is_empty() && self.from_multicast.is_empty() && !self.has_routing_asked()) {
             let mut asked = std::mem::take(&mut self.from_overlay);
             asked.drain(..).for_each(|output| self.route_overlay(cx, output, out));
             reuse(&mut self.from_overlay, asked);
             let mut asked = std::mem::take(&mut self.from_multicast);
             asked.drain(..).for_each(|output| self.route_multicast(cx, output, out));
             reuse(&mut self.from_multicast, asked);
+            self.settle_routing(cx, out);
         }
     }
 
@@ -143,6 +156,7 @@ impl Node {
             overlay::Output::Disconnect(peer) => {
                 // From here on nothing is sent over it, though the host has yet to say that it is gone.
                 self.tell_multicast(cx, multicast::Input::Disconnected(peer));
+                self.tell_routing(cx, routing::Input::Disconnected(peer));
                 Output::Disconnect(peer)
             }
             overlay::Output::Send { to, message, how } => {
@@ -158,9 +172,13 @@ impl Node {
             overlay::Event::Rtt { peer, rtt } => {
                 return self.tell_multicast(cx, Input::Command(Tell::SetRtt { peer: *peer, rtt: *rtt }));
             }
-            overlay::Event::NeighborConnect { peer, .. } => self.tell_multicast(cx, Input::Connected(*peer)),
+            overlay::Event::NeighborConnect { peer, .. } => {
+                self.tell_multicast(cx, Input::Connected(*peer));
+                self.tell_routing(cx, routing::Input::Connected(*peer));
+            }
             overlay::Event::NeighborDisconnect { peer, .. } => {
                 self.tell_multicast(cx, Input::Disconnected(*peer));
+                self.tell_routing(cx, routing::Input::Disconnected(*peer));
             }
             overlay::Event::OwnRecord(record) => {
                 self.tell_multicast(cx, Input::Command(Tell::SetRecord(record.clone())));
@@ -231,6 +249,12 @@ impl Machine for Node {
             Input::Received { from, message: Message::Multicast(message) } => {
                 self.tell_multicast(cx, multicast::Input::Received { from, message });
             }
+            Input::Received { from, message: Message::Routing(message) } => {
+                self.tell_routing(cx, routing::Input::Received { from, message });
+            }
+            Input::Command(Command::Routing(command)) => {
+                self.tell_routing(cx, routing::Input::Command(command));
+            }
             Input::Command(Command::Overlay(command)) => {
                 self.tell_overlay(cx, overlay::Input::Command(command));
             }
@@ -250,16 +274,22 @@ impl Machine for Node {
             if is_due(self.multicast.deadline(), cx) {
                 self.multicast.wake(cx, &mut self.from_multicast);
             }
+            if is_due(self.routing_deadline(), cx) {
+                self.wake_routing(cx);
+            }
             self.settle(cx, out);
         }
     }
 
     fn deadline(&self) -> Option<Deadline> {
-        self.overlay.deadline().into_iter().chain(self.multicast.deadline()).min()
+        let layers = [self.overlay.deadline(), self.multicast.deadline(), self.routing_deadline()];
+        layers.into_iter().flatten().min()
     }
 }
 
 #[cfg(test)]
 mod laws;
+#[path = "node/routing.rs"]
+mod routing_seat;
 #[cfg(test)]
 mod tests;

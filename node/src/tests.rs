@@ -48,7 +48,7 @@ fn multicast_events(net: &Net<Node>, of: &PeerId) -> Vec<multicast::Event> {
     events
         .filter_map(|(_, event)| match event {
             Event::Multicast(event) => Some(event.clone()),
-            Event::Overlay(_) => None,
+            _ => None,
         })
         .collect()
 }

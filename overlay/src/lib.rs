@@ -4,7 +4,7 @@
 //! Nouns: a [`Record`] is what one member says of itself, signed; the heard list holds the records of others,
 //! the [`BestList`] those of them that are worth a link; gossip keeps both up to date ([`Message`]). A
 //! [`introducer::Introducer`] tells two members of each other. [`Overlay`] is the machine of one member of one
-//! group; [`rendezvous`] is the server's.
+//! group; [`rendezvous`] is the server's; [`routing`] sends what applications say from member to member.
 //!
 //! Inputs: links that come and go, messages, [`Command`]s. Outputs: links wanted and not wanted, messages,
 //! [`Event`]s. It refuses to know what the links carry besides its own messages, and how dialling is done.
@@ -27,6 +27,7 @@ mod overlay;
 mod places;
 mod record;
 pub mod rendezvous;
+pub mod routing;
 mod troubles;
 
 pub use api::{Command, Event, Input, Neighbor, Output, Setup, Stats};

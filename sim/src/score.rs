@@ -268,6 +268,7 @@ impl Watch<Node> for Score {
                 (2, 1)
             }
             Event::Overlay(_) => (2, 0),
+            Event::Routing(_) => (5, 0),
         }
     }
 }

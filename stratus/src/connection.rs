@@ -120,6 +120,7 @@ impl Connection {
             id: spec.group_id(),
             title: spec.name().map_or_else(|| spec.group_id().to_string()[..8].to_owned(), str::to_owned),
             multicast: shared.builder.multicast.clone(),
+            ring: keys.ring,
             requests: requests.clone(),
             events: events.downgrade(),
             neighbors: neighbor_count,
@@ -195,7 +196,8 @@ impl Connection {
             services: services(spec),
             posting_authority: spec.posting_authority(),
         };
-        (Config { overlay: overlay.clone(), multicast: multicast.clone() }, setup)
+        let config = Config { overlay: overlay.clone(), multicast: multicast.clone(), ..Config::default() };
+        (config, setup)
     }
 
     #[cfg(not(test))]

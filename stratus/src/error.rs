@@ -195,6 +195,17 @@ pub enum PlayError {
     Closed(#[from] Closed),
 }
 
+/// Why nothing was routed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RouteError {
+    /// Whoever made the group allowed no directed routing in it.
+    #[error("this group has no directed routing")]
+    RoutingDisabled,
+    /// The group is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
 /// Why a playback's properties did not change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum OverrideError {

@@ -2,6 +2,8 @@ use stratus_core::{GroupAddress, PeerId, RingArc};
 use stratus_multicast::StreamId;
 use tokio::sync::broadcast;
 
+use crate::routes::SendTo;
+
 /// Something that happened in a group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
@@ -77,6 +79,8 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+    /// Something that was sent over the ring has come here, on its way or for good.
+    SendTo(SendTo),
     /// A neighbor broke the protocol; it was dropped and is kept out.
     Misbehaved {
         /// Who.
@@ -123,6 +127,7 @@ impl Event {
             Self::Misbehaved { .. } => "NetGroup.Neighbor.Misbehaved",
             Self::ServerConnect { .. } => "NetGroup.Server.Connect",
             Self::ServerDisconnect { .. } => "NetGroup.Server.Disconnect",
+            Self::SendTo(_) => "NetGroup.SendTo.Notify",
             Self::Lagged { .. } => "NetGroup.Events.Lagged",
         }
     }
@@ -145,6 +150,11 @@ impl Event {
             | Self::Equivocated { stream, name } => {
                 vec![("name", name.clone()), ("stream", format!("{:08x}", stream.alias().0))]
             }
+            Self::SendTo(parcel) => vec![
+                ("message", String::from_utf8_lossy(&parcel.message).into_owned()),
+                ("from", parcel.from.to_string()),
+                ("fromLocal", parcel.from_local.to_string()),
+            ],
             Self::Misbehaved { peer, what } => {
                 vec![("peerID", peer.to_string()), ("what", (*what).to_owned())]
             }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use stratus_core::{GroupId, Identity, PeerId};
+use stratus_core::{GroupId, Identity, PeerId, RingKey};
 use stratus_groupspec::{Groupspec, Password};
 use stratus_multicast::{self as multicast, Overrides};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -25,9 +25,9 @@ const MOST_NAME_BYTES: usize = 128;
 /// gone, the group is left.
 #[derive(Clone, Debug)]
 pub struct Group {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     /// What this handle came with: it says what may be published through it.
-    spec: Arc<Groupspec>,
+    pub(crate) spec: Arc<Groupspec>,
 }
 
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) id: GroupId,
     pub(crate) title: String,
     pub(crate) multicast: multicast::Config,
+    pub(crate) ring: RingKey,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) events: broadcast::WeakSender<Event>,
     pub(crate) neighbors: watch::Receiver<usize>,

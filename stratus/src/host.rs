@@ -6,6 +6,7 @@ mod entry;
 mod journal;
 mod keeping;
 mod meter;
+mod routes;
 mod seeking;
 mod streams;
 mod trains;
@@ -27,6 +28,7 @@ pub(crate) use self::entry::{Entry, Start};
 pub(crate) use self::journal::Journal;
 use self::keeping::Keeping;
 use self::meter::Meter;
+use self::routes::Routes;
 use self::streams::Streams;
 use self::trains::Trains;
 use crate::cache::Cache;
@@ -89,6 +91,7 @@ pub(crate) struct Host {
     entry: Entry,
     keeping: Keeping,
     streams: Streams,
+    routes: Routes,
     meter: Meter,
     out: Vec<Output>,
     encoder: Encoder,
@@ -129,6 +132,7 @@ impl Host {
             entry,
             keeping: Keeping::new(cache),
             streams: Streams::default(),
+            routes: Routes::default(),
             meter: Meter::default(),
             out: Vec::new(),
             encoder: Encoder::default(),
@@ -330,6 +334,9 @@ impl Host {
                     self.multicast(multicast::Command::Unsubscribe { name });
                 }
             }
+            Request::SetReceiveMode(mode) => self.set_receive_mode(mode),
+            Request::Route { way, payload, reply } => self.route(way, payload, reply),
+            Request::OnSendTo(handler) => self.routes.handle_with(handler),
             Request::AddNeighbor(peer) => self.overlay(overlay::Command::AddNeighbor(peer)),
             Request::AddMemberHint(peer) => self.overlay(overlay::Command::AddMemberHint(peer)),
             // Whoever asked may be gone.
@@ -362,8 +369,15 @@ impl Host {
         }
     }
 
-    /// Does what the node asked for, in its order.
+    /// Does what the node asked for, in its order, and what the application makes of what was routed here.
     fn apply(&mut self) {
+        self.apply_outputs();
+        while self.drive_hops() {
+            self.apply_outputs();
+        }
+    }
+
+    fn apply_outputs(&mut self) {
         let mut out = std::mem::take(&mut self.out);
         for output in out.drain(..) {
             match output {
@@ -416,6 +430,7 @@ impl Host {
     fn event(&mut self, event: stratus_node::Event) {
         match event {
             stratus_node::Event::Overlay(event) => self.overlay_event(event),
+            stratus_node::Event::Routing(event) => self.routing_event(event),
             stratus_node::Event::Multicast(event) => {
                 let node = &self.node;
                 let access = |stream: &multicast::StreamId| {

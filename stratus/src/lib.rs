@@ -39,6 +39,7 @@ mod playback;
 mod publication;
 mod rendezvous;
 mod request;
+mod routes;
 #[cfg(test)]
 mod tests;
 mod ways;
@@ -46,8 +47,8 @@ mod ways;
 pub use builder::Builder;
 pub use connection::Connection;
 pub use error::{
-    Closed, JoinError, JoinTimeout, JoinedError, OverrideError, PlayError, PublishError, StartError,
-    WriteError,
+    Closed, JoinError, JoinTimeout, JoinedError, OverrideError, PlayError, PublishError, RouteError,
+    StartError, WriteError,
 };
 pub use event::{Event, Events};
 pub use group::Group;
@@ -55,12 +56,16 @@ pub use info::{ConnectionInfo, GroupInfo, NetGroupInfo, NetStreamMulticastInfo, 
 pub use password::{NoEntropy, random_salt, stretch};
 pub use playback::{Play, Playback, Played, Purpose};
 pub use publication::{Outgoing, Publication, Publish};
+pub use routes::{Hop, SendMode, SendTo};
 pub use stratus_core::{GroupAddress, GroupId, Histogram, Identity, PeerId, RingArc};
 pub use stratus_groupspec::{self as groupspec, Capabilities, GroupSpecifier, Groupspec, Password};
 pub use stratus_multicast::{
     Config as MulticastConfig, ConfigError, Kind, MulticastInfo, Overrides, Parameters,
     Path as MulticastPath, Piece, PieceFlags, Properties, Reliability, SampleAccess, StreamId, StreamInfo,
     StreamMessage,
+};
+pub use stratus_overlay::routing::{
+    Config as RoutingConfig, MAX_PAYLOAD as MOST_ROUTED_BYTES, ReceiveMode, SendError, SendResult,
 };
 pub use stratus_overlay::{
     Arrival, Changes, Config as OverlayConfig, Departure, Neighbor, Reason, Stats as OverlayStats,

@@ -1,10 +1,13 @@
+use bytes::Bytes;
 use stratus_core::PeerId;
 use stratus_multicast::{Overrides, Piece, Publish, PublishError, StreamId};
+use stratus_overlay::routing::{ReceiveMode, SendResult, Way as SendWay};
 use tokio::sync::{oneshot, watch};
 
 use crate::info::GroupInfo;
 use crate::mailbox::Outbox;
 use crate::playback::Purpose;
+use crate::routes::RouteHandler;
 use crate::ways::Way;
 
 /// Requests that may wait for a group's task: enough for it to be away for one turn, few enough that a writer
@@ -49,6 +52,13 @@ pub(crate) enum Request {
         handle: u64,
     },
     AddNeighbor(PeerId),
+    SetReceiveMode(ReceiveMode),
+    Route {
+        way: SendWay,
+        payload: Bytes,
+        reply: oneshot::Sender<SendResult>,
+    },
+    OnSendTo(RouteHandler),
     AddMemberHint(PeerId),
     Info(oneshot::Sender<GroupInfo>),
     Ways(oneshot::Sender<Vec<Way>>),

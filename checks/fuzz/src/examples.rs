@@ -19,11 +19,11 @@ pub fn examples(name: &str) -> Vec<Vec<u8>> {
         "node_message" => said(|message| Some(message.to_bytes())),
         "overlay_message" => said(|message| match message {
             Message::Overlay(message) => Some(message.to_bytes()),
-            Message::Multicast(_) => None,
+            _ => None,
         }),
         "multicast_message" => said(|message| match message {
             Message::Multicast(message) => Some(message.to_bytes()),
-            Message::Overlay(_) => None,
+            _ => None,
         }),
         "overlay_record" => said(|message| match message {
             Message::Overlay(overlay::Message::Hello(record)) => Some(record.to_bytes()),

@@ -26,7 +26,7 @@ pub(crate) fn setup(number: u64) -> Setup {
         group: GROUP,
         ring: RingKey::new([3; 32]),
         publish_authority: None,
-        services: Services::default(),
+        services: Services { routing: true, ..Services::default() },
         posting_authority: None,
     }
 }
@@ -161,7 +161,8 @@ impl Life {
             }
         }
         assert!(self.node.deadline().is_none_or(|deadline| deadline.at > self.now), "still due");
-        let sizes = [self.node.overlay().sizes(), self.node.multicast().sizes()].concat();
+        let routing = self.node.routing().map(|routing| routing.sizes()).unwrap_or_default();
+        let sizes = [self.node.overlay().sizes(), self.node.multicast().sizes(), routing].concat();
         for (what, size, limit) in sizes {
             assert!(size <= limit, "{what}: {size} is over {limit}");
         }

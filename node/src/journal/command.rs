@@ -7,6 +7,9 @@ use stratus_overlay as overlay;
 
 use crate::Command;
 
+#[path = "command/routing.rs"]
+mod routing_command;
+
 /// Most items of a list in a command.
 const MAX_ITEMS: usize = 1_024;
 /// Longest text, record or payload in a command.
@@ -26,6 +29,10 @@ pub(super) fn encode_command(command: &Command, writer: &mut Writer) {
             writer.u8(2);
             encode_multicast(command, writer);
         }
+        Command::Routing(command) => {
+            writer.u8(5);
+            routing_command::encode(command, writer);
+        }
     }
 }
 
@@ -33,6 +40,7 @@ pub(super) fn decode_command(reader: &mut Reader) -> Result<Command, DecodeError
     match reader.u8()? {
         1 => decode_overlay(reader).map(Command::Overlay),
         2 => decode_multicast(reader).map(Command::Multicast),
+        5 => routing_command::decode(reader).map(Command::Routing),
         _ => Err(DecodeError::Unknown),
     }
 }

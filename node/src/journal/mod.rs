@@ -78,6 +78,7 @@ impl Wire for Header {
     fn encode(&self, writer: &mut Writer) {
         self.config.overlay.encode(writer);
         self.config.multicast.encode(writer);
+        self.config.routing.encode(writer);
         self.identity.encode(writer);
         self.group.encode(writer);
         self.ring.encode(writer);
@@ -88,7 +89,11 @@ impl Wire for Header {
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        let config = Config { overlay: Wire::decode(reader)?, multicast: Wire::decode(reader)? };
+        let config = Config {
+            overlay: Wire::decode(reader)?,
+            multicast: Wire::decode(reader)?,
+            routing: Wire::decode(reader)?,
+        };
         // Machines take valid settings only.
         config.validate().map_err(|_| DecodeError::Invalid)?;
         Ok(Self {

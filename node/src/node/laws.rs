@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use stratus_core::testing::laws::{Bounds, Subject, check};
 use stratus_core::testing::{Fate, NetConfig, identity, peer};
-use stratus_core::{PeerId, Rng, Time};
+use stratus_core::{GroupAddress, PeerId, Rng, Time};
+use stratus_overlay::routing::{self, Way};
 use stratus_overlay::{Draft, Record};
 
 use super::tests::{GROUP, group, node, on_air, write};
@@ -31,6 +32,12 @@ fn conversation() -> Rc<Vec<Message>> {
     });
     on_air(&mut net, 2..=5);
     write(&mut net, 40);
+    let near = routing::Command::SetReceiveMode(routing::ReceiveMode::Nearest);
+    net.command(peer(3), Command::Routing(near));
+    for place in 0..30 {
+        net.command(peer(4), routed(Way::Nearest(GroupAddress::from_bytes([place * 8; 32]))));
+        net.command(peer(2), routed(Way::AllNeighbors));
+    }
     net.command(peer(5), Command::Overlay(overlay::Command::Leave));
     net.run_for(Duration::from_secs(2));
     let said = said.borrow().clone();
@@ -40,6 +47,11 @@ fn conversation() -> Rc<Vec<Message>> {
 
 struct Member {
     conversation: Rc<Vec<Message>>,
+}
+
+fn routed(way: Way) -> Command {
+    let send = routing::Send { id: 3, way, payload: vec![7; 50].into(), passing: None };
+    Command::Routing(routing::Command::Send(Box::new(send)))
 }
 
 fn someone(rng: &mut Rng) -> PeerId {
@@ -68,13 +80,15 @@ impl Subject for Member {
     fn command(&mut self, _machine: &Node, _now: Time, rng: &mut Rng) -> Option<Command> {
         let whom = someone(rng);
         let name = || "cam".to_owned();
-        Some(match rng.below(8) {
+        Some(match rng.below(10) {
             0 => Command::Overlay(overlay::Command::AddNeighbor(whom)),
             1 => Command::Overlay(overlay::Command::Pin(whom)),
             2 => Command::Overlay(overlay::Command::Unpin(whom)),
             3 if rng.chance(1, 4) => Command::Overlay(overlay::Command::Ban(whom)),
             4 | 5 => Command::Multicast(multicast::Command::Subscribe { name: name() }),
             6 => Command::Multicast(multicast::Command::Unsubscribe { name: name() }),
+            8 => routed(Way::AllNeighbors),
+            9 => routed(Way::Nearest(GroupAddress::from_bytes(rng.seed()))),
             7 => Command::Multicast(multicast::Command::SetUpload(Some(1 + rng.below(1_000_000)))),
             _ => return None,
         })
@@ -83,12 +97,15 @@ impl Subject for Member {
     fn collections(&self, machine: &Node) -> Vec<(&'static str, usize, usize)> {
         let mut sizes = machine.overlay().sizes();
         sizes.extend(machine.multicast().sizes());
-        sizes.push(("messages between layers", machine.from_overlay.len() + machine.from_multicast.len(), 0));
+        sizes.extend(machine.routing().expect("the group has it").sizes());
+        let between = machine.from_overlay.len() + machine.from_multicast.len();
+        sizes.push(("messages between layers", between + usize::from(machine.has_routing_asked()), 0));
         sizes
     }
 
     fn mentions(&self, machine: &Node, peer: &PeerId) -> bool {
-        machine.overlay().mentions(peer) || machine.multicast().mentions(peer)
+        let routing = machine.routing().expect("the group has it");
+        machine.overlay().mentions(peer) || machine.multicast().mentions(peer) || routing.mentions(peer)
     }
 
     fn connect_failed(&self, peer: PeerId) -> Option<Command> {

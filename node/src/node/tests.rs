@@ -21,7 +21,7 @@ pub(super) fn node(number: u64) -> Node {
         group: GROUP,
         ring: RING,
         publish_authority: None,
-        services: Services::default(),
+        services: Services { routing: true, ..Services::default() },
         posting_authority: None,
     };
     Node::new(Config::default(), setup)

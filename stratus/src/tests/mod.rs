@@ -6,6 +6,7 @@ mod meeting;
 mod names;
 mod passwords;
 mod roles;
+mod routes;
 mod serverless;
 mod streams;
 

@@ -105,6 +105,7 @@ impl Watch<Node> for Score {
         match event {
             Event::Overlay(event) => self.overlay(me, event),
             Event::Multicast(event) => self.multicast(me, event),
+            Event::Routing(event) => panic!("nothing is routed here: {event:?}"),
         }
         (0, 0)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{files, read};
 
 /// Types that are read from bytes, and the entry point that reaches each.
-const REACHED: [(&str, &str); 36] = [
+const REACHED: [(&str, &str); 37] = [
     ("Aged", "overlay_message"),
     ("Announcement", "multicast_announcement"),
     ("Availability", "multicast_map"),
@@ -17,6 +17,7 @@ const REACHED: [(&str, &str); 36] = [
     ("Named", "rendezvous_server"),
     ("Own", "transport_frames"),
     ("Parameters", "multicast_announcement"),
+    ("Parcel", "node_message"),
     ("PeerId", "overlay_message"),
     ("PieceEntry", "multicast_manifest"),
     ("PublicKey", "overlay_record"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::tree::{files, read};
 
 /// The chapters of docs/protocol.md.
-const CHAPTERS: [&str; 5] = ["GS", "OV", "MC", "TR", "RV"];
+const CHAPTERS: [&str; 7] = ["GS", "OV", "MC", "RO", "DH", "TR", "RV"];
 
 /// Every id such as `GS-3` in `text`, in order.
 fn ids(text: &str) -> Vec<String> {

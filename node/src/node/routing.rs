@@ -1,0 +1,68 @@
+use stratus_core::{Cx, Deadline, Machine};
+use stratus_overlay::routing::{self, Routing};
+
+use super::{Event, Node, Output};
+use crate::message::Message;
+
+/// Directed routing, where the group has it.
+pub(super) struct Seat {
+    pub(super) machine: Routing,
+    /// What it asked for and nobody has looked at yet; empty between turns.
+    asked: Vec<routing::Output>,
+}
+
+impl Seat {
+    pub(super) fn new(config: routing::Config, setup: routing::Setup) -> Box<Self> {
+        Box::new(Self { machine: Routing::new(config, setup), asked: Vec::new() })
+    }
+}
+
+impl Node {
+    /// Directed routing, to be looked at; `None` where the group has none.
+    pub fn routing(&self) -> Option<&Routing> {
+        self.routing.as_ref().map(|seat| &seat.machine)
+    }
+
+    pub(super) fn tell_routing(&mut self, cx: &mut Cx<'_>, input: routing::Input) {
+        if let Some(seat) = &mut self.routing {
+            seat.machine.handle(cx, input, &mut seat.asked);
+        }
+    }
+
+    pub(super) fn routing_deadline(&self) -> Option<Deadline> {
+        self.routing.as_ref().and_then(|seat| seat.machine.deadline())
+    }
+
+    pub(super) fn wake_routing(&mut self, cx: &mut Cx<'_>) {
+        if let Some(seat) = &mut self.routing {
+            seat.machine.wake(cx, &mut seat.asked);
+        }
+    }
+
+    /// Whether it has asked for something that nobody has looked at.
+    pub(super) fn has_routing_asked(&self) -> bool {
+        self.routing.as_ref().is_some_and(|seat| !seat.asked.is_empty())
+    }
+
+    pub(super) fn settle_routing(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        let Some(seat) = &mut self.routing else { return };
+        for output in std::mem::take(&mut seat.asked) {
+            match output {
+                routing::Output::Send { to, message, how } => {
+                    out.push(Output::Send { to, message: Message::Routing(message), how });
+                }
+                routing::Output::Event(event) => self.routing_event(cx, event, out),
+                routing::Output::Connect(_) | routing::Output::Disconnect(_) => {
+                    unreachable!("routing uses links, the overlay makes and ends them")
+                }
+            }
+        }
+    }
+
+    fn routing_event(&mut self, cx: &mut Cx<'_>, event: routing::Event, out: &mut Vec<Output>) {
+        if let routing::Event::Misbehaved { peer, .. } = &event {
+            self.ban(cx, *peer);
+        }
+        out.push(Output::Event(Event::Routing(event)));
+    }
+}

@@ -1,0 +1,34 @@
+use stratus_core::{Bucket, GroupAddress};
+
+use super::api::ReceiveMode;
+
+/// A neighbor, as far as routing is concerned.
+#[derive(Clone, Debug)]
+pub(super) struct Neighbor {
+    pub(super) address: GroupAddress,
+    /// For which places it says to take parcels.
+    pub(super) mode: ReceiveMode,
+    /// Parcels that it sends.
+    pub(super) parcels: Bucket,
+    /// Parcels that it is sent.
+    pub(super) parcels_sent: Bucket,
+    /// What it sends over its rates.
+    pub(super) excess: Bucket,
+}
+
+impl Neighbor {
+    pub(super) fn new(address: GroupAddress) -> Self {
+        Self {
+            address,
+            mode: ReceiveMode::Exact,
+            parcels: Bucket::default(),
+            parcels_sent: Bucket::default(),
+            excess: Bucket::default(),
+        }
+    }
+
+    /// Whether it takes parcels for `place` at all. Source: spec RO-1.
+    pub(super) fn takes(&self, place: &GroupAddress) -> bool {
+        self.mode == ReceiveMode::Nearest || self.address == *place
+    }
+}

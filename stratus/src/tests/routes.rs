@@ -1,0 +1,110 @@
+//! Directed routing between real members, and what an application may do at a hop.
+
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::{GroupAddress, Hop, ReceiveMode, RouteError, SendMode, SendResult, SendTo};
+
+/// Members of a group in which all take for the nearest.
+async fn nearest_members(tag: u8, count: usize) -> (Server, Vec<(Connection, Group)>) {
+    let server = server().await;
+    let members = members(&at(&server), &spec(tag), count).await;
+    for (_, group) in &members {
+        while group.neighbor_count() < count - 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        group.set_receive_mode(ReceiveMode::Nearest).await.unwrap();
+    }
+    // A word about the mode is as far as a message.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    (server, members)
+}
+
+/// Where each sits.
+async fn addresses(members: &[(Connection, Group)]) -> Vec<GroupAddress> {
+    let mut addresses = Vec::new();
+    for (connection, group) in members {
+        assert_eq!(group.info().await.unwrap().address, group.address_of(&connection.peer()));
+        addresses.push(group.address_of(&connection.peer()));
+    }
+    addresses
+}
+
+async fn arrival(events: &mut Events) -> SendTo {
+    until(events, |event| match event {
+        Event::SendTo(parcel) => Some(parcel.clone()),
+        _ => None,
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_is_sent_to_a_place_arrives_at_the_nearest_member() {
+    let (_server, members) = nearest_members(61, 4).await;
+    let addresses = addresses(&members).await;
+    let place = GroupAddress::from_bytes([0x55; 32]);
+    let nearest = place.nearest(&addresses).unwrap();
+    let to = addresses.iter().position(|address| address == nearest).unwrap();
+    let from = (to + 1) % 4;
+    let mut events = members[to].1.events();
+    let sent = members[from].1.send_to_nearest("hello", place).await;
+    assert_eq!(sent, Ok(SendResult::Sent));
+    let hop = arrival(&mut events).await;
+    assert_eq!((&hop.message[..], hop.from, hop.has_arrived()), (&b"hello"[..], addresses[from], false));
+    // Passed on, it comes to ourselves.
+    let here = arrival(&mut events).await;
+    assert!(here.from_local && here.has_arrived());
+    assert_eq!((here.to, here.origin, here.hops), (Some(place), addresses[from], 1));
+    close_all(members).await;
+}
+
+#[tokio::test]
+async fn an_application_may_answer_at_a_hop() {
+    // RG-25; what a hop may do besides is tried on machines in `overlay`
+    let (_server, members) = nearest_members(62, 3).await;
+    let addresses = addresses(&members).await;
+    let seen: Arc<Mutex<Vec<SendTo>>> = Arc::default();
+    let keeping = seen.clone();
+    let decide = move |parcel: &SendTo| {
+        keeping.lock().unwrap().push(parcel.clone());
+        Hop::Answer(Bytes::from_static(b"pong"))
+    };
+    members[2].1.on_send_to(decide).await.unwrap();
+    let mut events = members[0].1.events();
+    assert_eq!(members[0].1.send_to_nearest("ping", addresses[2]).await, Ok(SendResult::Sent));
+    let answer = arrival(&mut events).await;
+    assert_eq!((&answer.message[..], answer.from), (&b"pong"[..], addresses[2]));
+    assert_eq!(seen.lock().unwrap().iter().map(|hop| &hop.message[..]).collect::<Vec<_>>(), [b"ping"]);
+    close_all(members).await;
+}
+
+#[tokio::test]
+async fn neighbors_on_the_ring_and_all_of_them_are_reached() {
+    let (_server, members) = nearest_members(63, 3).await;
+    let mut order: Vec<usize> = (0..3).collect();
+    let addresses = addresses(&members).await;
+    order.sort_by_key(|number| addresses[*number]);
+    let mut next = members[order[1]].1.events();
+    let mut previous = members[order[2]].1.events();
+    let group = &members[order[0]].1;
+    assert_eq!(group.send_to_neighbor("up", SendMode::NextIncreasing).await, Ok(SendResult::Sent));
+    assert_eq!(group.send_to_neighbor("down", SendMode::NextDecreasing).await, Ok(SendResult::Sent));
+    assert_eq!(&arrival(&mut next).await.message[..], b"up");
+    assert_eq!(&arrival(&mut previous).await.message[..], b"down");
+    assert_eq!(group.send_to_all_neighbors("all").await, Ok(SendResult::Sent));
+    assert_eq!(&arrival(&mut next).await.message[..], b"all");
+    assert_eq!(&arrival(&mut previous).await.message[..], b"all");
+    close_all(members).await;
+}
+
+#[tokio::test]
+async fn a_group_without_routing_refuses_it() {
+    let capabilities = Capabilities { routing: false, ..Capabilities::services() };
+    let spec = GroupSpecifier::new("show").unwrap().make_unique([64; 32]).capabilities(capabilities).build();
+    let connection = start(Connection::builder().listen(loopback())).await;
+    let group = connection.join(&spec).await.unwrap();
+    let place = GroupAddress::from_bytes([3; 32]);
+    assert_eq!(group.send_to_nearest("x", place).await, Err(RouteError::RoutingDisabled));
+    assert_eq!(group.set_receive_mode(ReceiveMode::Nearest).await, Err(RouteError::RoutingDisabled));
+    connection.close().await;
+}

@@ -32,12 +32,14 @@ mod file;
 mod floor;
 mod histogram;
 mod journal;
+mod last;
 mod latency;
 mod member;
 mod parse;
 mod queue;
 mod rendezvous;
 mod report;
+mod rivals;
 mod run;
 mod scenario;
 mod score;
@@ -54,11 +56,11 @@ pub use floor::floor;
 pub use latency::{Globe, Latency};
 pub use parse::{Multiple, duration_text, parse_duration, parse_rate};
 pub use queue::Queue;
-pub use report::{GroupResults, PartResults, Report, Results, SCHEMA, Timing};
+pub use report::{GroupResults, PartResults, Report, Results, RivalResults, SCHEMA, Timing};
 pub use run::{Options, Outcome, run};
 pub use scenario::{
-    AUDIO_WIRE_PER_PAYLOAD, Bootstrap, Invalid, Kill, LatencyLaw, Partition, Scenario, Shape, Share,
-    WIRE_PER_PAYLOAD,
+    AUDIO_WIRE_PER_PAYLOAD, Bootstrap, Invalid, Kill, LatencyLaw, Opponent, Opponents, Partition, Rules,
+    Scenario, Shape, Share, Uplinks, WIRE_PER_PAYLOAD,
 };
 pub use size::{ACK_BYTES, HANDSHAKE_BYTES, MOST_LIVE_BYTES, Size};
 pub use trace::{Kind, Trace};

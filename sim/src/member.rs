@@ -1,4 +1,4 @@
-use stratus_core::PeerId;
+use stratus_core::{PeerId, Wire};
 use stratus_multicast as multicast;
 use stratus_node::{Command, Event, Message, Node};
 use stratus_overlay as overlay;
@@ -12,6 +12,10 @@ impl Member for Node {
 
     fn connect_failed(peer: PeerId) -> Command {
         Command::Overlay(overlay::Command::ConnectFailed(peer))
+    }
+
+    fn length_of(message: &Message) -> usize {
+        message.wire_len()
     }
 }
 
@@ -41,6 +45,13 @@ impl Purpose {
             }
             _ => Self { control: length, ..Self::default() },
         }
+    }
+}
+
+impl Purpose {
+    /// Bytes for whatever purpose.
+    pub(crate) fn all(&self) -> u64 {
+        self.payload + self.auth + self.control
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::file::Verdict;
-use crate::scenario::Scenario;
+use crate::scenario::{Opponent, Scenario};
 
 /// One run: what was played and what came of it. Serialises to one line of JSON.
 ///
@@ -64,10 +64,14 @@ pub struct Results {
     pub p99_ms: f64,
     /// The slowest.
     pub max_ms: f64,
+    /// From writing a message to the last survivor that plays it, in the mean.
+    pub last_ms: f64,
     /// Bytes on the wire, headers, handshakes and acknowledgements included, for a byte of payload played.
     pub wire_per_payload: f64,
     /// Payload and manifests received, for a byte of payload played.
     pub media_ratio: f64,
+    /// Bytes of all messages received by survivors, membership included, for a byte of payload that they needed.
+    pub received_ratio: f64,
     /// Payload bytes the publishers sent, for a byte published.
     pub publisher_copies: f64,
     /// Payload bytes sent by others than the publishers, of all.
@@ -78,6 +82,8 @@ pub struct Results {
     pub parts: BTreeMap<&'static str, PartResults>,
     /// How well the group was put together; only where nothing is played.
     pub group: Option<GroupResults>,
+    /// What others made of the same stream: see [`Scenario::rivals`].
+    pub rivals: BTreeMap<&'static str, RivalResults>,
     /// Fragments received by push, of all.
     pub pushed_share: f64,
     /// Fragments received because they were pulled.
@@ -174,6 +180,35 @@ pub struct PartResults {
     pub continuity: f64,
 }
 
+/// What came of the same stream by the rules of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct RivalResults {
+    /// Messages published; each is one fragment.
+    pub messages: u64,
+    /// Messages that members had within the window, of those due.
+    pub delivered_ratio: f64,
+    /// Payload bytes received, of those needed.
+    pub copies: f64,
+    /// Bytes of all messages received, for a byte of payload needed.
+    pub received_ratio: f64,
+    /// Bytes on the wire, headers and acknowledgements included, for a byte of payload needed.
+    pub wire_per_payload: f64,
+    /// From publishing to receiving: half are quicker.
+    pub p50_ms: f64,
+    /// 99 in 100 are quicker.
+    pub p99_ms: f64,
+    /// From publishing to the last member, in the mean.
+    pub last_ms: f64,
+    /// Messages for which there was no room in a sending queue.
+    pub overflowed: u64,
+    /// Our `p99_ms` for one of theirs.
+    pub p99_of_theirs: f64,
+    /// Our `last_ms` for one of theirs.
+    pub last_of_theirs: f64,
+    /// Our `received_ratio` for one of theirs.
+    pub bytes_of_theirs: f64,
+}
+
 /// How long a run took here; no part of what is reproducible.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Timing {
@@ -187,16 +222,30 @@ pub struct Timing {
     pub peak_bytes_per_member: Option<u64>,
 }
 
+impl RivalResults {
+    /// With ours held against it.
+    pub(crate) fn beside(self, ours: &Results) -> Self {
+        Self {
+            p99_of_theirs: ratio(ours.p99_ms, self.p99_ms),
+            last_of_theirs: ratio(ours.last_ms, self.last_ms),
+            bytes_of_theirs: ratio(ours.received_ratio, self.received_ratio),
+            ..self
+        }
+    }
+}
+
 impl Results {
     /// One with every figure in it that there may be, to look up names.
     pub(crate) fn every_figure() -> Self {
         let parts = crate::cast::Part::ALL.map(|part| (part.name(), PartResults::default()));
-        Self { parts: parts.into(), group: Some(GroupResults::default()), ..Self::default() }
+        let rivals = Opponent::all().map(|rival| (rival.name(), RivalResults::default()));
+        let group = Some(GroupResults::default());
+        Self { parts: parts.into(), rivals: rivals.collect(), group, ..Self::default() }
     }
 }
 
 /// The report's form.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// `part` of `whole`, to six places; 0 of nothing.
 pub(crate) fn ratio(part: f64, whole: f64) -> f64 {

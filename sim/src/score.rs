@@ -11,6 +11,7 @@ use crate::anatomy::Anatomy;
 use crate::cast::{Cast, Part};
 use crate::histogram::Histogram;
 use crate::journal::Journal;
+use crate::last::Lasts;
 use crate::member::Purpose;
 use crate::source::Source;
 use crate::world::{Content, Packet, Watch};
@@ -30,6 +31,8 @@ pub(crate) struct Score {
     pub(crate) received: Vec<Purpose>,
     /// Of all, then of each part.
     pub(crate) delays: [Histogram; 1 + Part::ALL.len()],
+    /// Of each stream.
+    lasts: Vec<Lasts>,
     /// Delays count from here on.
     warm_at: Time,
     /// What is older than this is not delivered.
@@ -116,6 +119,7 @@ impl Score {
             sent: Vec::new(),
             received: Vec::new(),
             delays: std::array::from_fn(|_| Histogram::new()),
+            lasts: vec![Lasts::default(); streams.len()],
             warm_at,
             window,
             known: Lookup::new(),
@@ -137,6 +141,12 @@ impl Score {
     /// What `member` played of `stream`.
     pub(crate) fn player(&self, member: u32, stream: usize) -> &Player {
         &self.players[member as usize * self.sources.len() + stream]
+    }
+
+    /// From writing a message to the last that plays it, in the mean, and in the mean over streams.
+    pub(crate) fn last_ms(&self) -> f64 {
+        let sum: f64 = self.lasts.iter().map(Lasts::mean_ms).sum();
+        if self.lasts.is_empty() { 0.0 } else { sum / self.lasts.len() as f64 }
     }
 
     /// The stream that is to be written next, and when.
@@ -221,6 +231,7 @@ impl Score {
         if written.at >= self.warm_at {
             let delay = now.since(written.at);
             self.delays[0].add(delay);
+            self.lasts[stream].add(number, delay);
             self.delays[1 + self.cast.part(member) as usize].add(delay);
             if let Some(anatomy) = &mut self.anatomy {
                 anatomy.played(now, member, written);

@@ -134,3 +134,71 @@ fn the_scoreboard_has_a_row_for_each_promise_and_ends_with_5_if_one_was_missed()
     let rows = std::fs::read_to_string(out).unwrap();
     assert!(rows.contains("| >= 8 | 7 |  | **miss** |") && rows.contains("b.toml: Because of b"), "{rows}");
 }
+
+/// The lines that a command printed, read as JSON.
+fn lines(output: &Output) -> Vec<serde_json::Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+const TINY: [&str; 8] = ["--members", "6", "--secs", "500ms", "--join-over", "500ms", "--settle", "1s"];
+
+#[test]
+fn a_sweep_plays_each_value_with_each_seed_and_gives_the_same_on_one_thread_and_on_two() {
+    let sweep = |jobs: &str| {
+        let flags = ["--vary", "loss=0,0.02", "--seeds", "3..4", "--jobs", jobs];
+        let output = stratus_sim(&[&["sweep"], &TINY[..], &flags].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let key = |line: &serde_json::Value| {
+            let loss = line["scenario"]["loss"].to_string();
+            (loss, line["seed"].as_u64().unwrap(), line["results"].to_string())
+        };
+        let mut runs: Vec<_> = lines(&output).iter().map(key).collect();
+        runs.sort();
+        runs
+    };
+    let runs = sweep("1");
+    let keys: Vec<(&str, u64)> = runs.iter().map(|(loss, seed, _)| (loss.as_str(), *seed)).collect();
+    assert_eq!(keys, [("0.0", 3), ("0.0", 4), ("0.02", 3), ("0.02", 4)]);
+    assert_eq!(runs, sweep("2"), "traces and figures depend on how many run at a time");
+    let wrong = stratus_sim(&["sweep", "--vary", "lossy=1"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8(wrong.stderr).unwrap().contains("no such key of a scenario: lossy"));
+}
+
+#[test]
+fn a_plan_leaves_a_file_for_each_run_once_and_compare_tells_what_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let into = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let plan = |name: &str, more: &[&str]| {
+        let flags = ["--seeds", "1..3", "--into", &into(name)];
+        let output = stratus_sim(&[&["plan"], &TINY[..], &flags, more].concat());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let base = plan("base", &[]);
+    assert_eq!(base.lines().count(), 3);
+    for line in base.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(words[0], "stratus-sim");
+        assert_eq!(stratus_sim(&words[1..]).status.code(), Some(0), "{line}");
+        let again = stratus_sim(&words[1..]);
+        assert!(String::from_utf8(again.stderr).unwrap().starts_with("it was played before: "));
+    }
+    let same = stratus_sim(&["compare", &into("base"), &into("base")]);
+    assert_eq!((same.status.code(), &same.stdout[..]), (Some(0), &b"3 runs of 1 scenarios in both\n"[..]));
+    // The same runs, but for one figure that is worse in all of them.
+    std::fs::create_dir(into("change")).unwrap();
+    for seed in 1..4 {
+        let name = format!("run-{seed}.json");
+        let text = std::fs::read_to_string(folder.path().join("base").join(&name)).unwrap();
+        let mut run: serde_json::Value = serde_json::from_str(&text).unwrap();
+        run["results"]["p99_ms"] = (run["results"]["p99_ms"].as_f64().unwrap() * 2.0).into();
+        std::fs::write(folder.path().join("change").join(&name), run.to_string()).unwrap();
+    }
+    let worse = stratus_sim(&["compare", &into("base"), &into("change")]);
+    let said = String::from_utf8(worse.stdout).unwrap();
+    assert_eq!(worse.status.code(), Some(5));
+    assert!(said.contains(" p99_ms: WORSE, ") && said.contains("(+100.0 %), 3 seeds"), "{said}");
+    let none = stratus_sim(&["compare", &into("base"), "Cargo.toml"]);
+    assert_eq!(none.status.code(), Some(2));
+}

@@ -60,7 +60,7 @@ pub(super) fn board(arguments: &BoardArguments) -> Result<bool, Failure> {
 }
 
 /// The files, those of a folder in the order of their names.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     let wrong = |path: &Path, error: io::Error| {
         Failure::Use(format!("cannot read scenarios: {}: {error}", path.display()))
     };

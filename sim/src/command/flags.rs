@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use stratus_sim::{
-    Bootstrap, Kill, LatencyLaw, Multiple, Partition, Scenario, Shape, Share, parse_duration, parse_rate,
+    Bootstrap, Kill, LatencyLaw, Multiple, Opponents, Partition, Scenario, Shape, Share, parse_duration,
+    parse_rate,
 };
 
 /// Every field of a scenario as a flag. What is not given is as in the file, or else as in [`Scenario::default`].
@@ -85,6 +86,10 @@ pub(super) struct ScenarioFlags {
     /// Share of the viewers that are replaced in a minute, half of them without a word.
     #[arg(long)]
     churn: Option<f64>,
+    /// gossipsub, gossipsub_free, plumtree, plumtree_free, with commas between: who plays the same stream by other rules,
+    /// with the same uplinks or free ones; +LENGTH makes its stream shorter. Or none.
+    #[arg(long)]
+    rivals: Option<Opponents>,
     /// From which every draw comes.
     #[arg(long)]
     seed: Option<u64>,
@@ -166,6 +171,7 @@ impl ScenarioFlags {
             partition: self.partition.or(base.partition),
             bootstrap: self.bootstrap.map_or(base.bootstrap, Bootstrap::from),
             churn: self.churn.unwrap_or(base.churn),
+            rivals: self.rivals.as_ref().map_or_else(|| base.rivals.clone(), |rivals| rivals.0.clone()),
             seed: self.seed.unwrap_or(base.seed),
         }
     }
@@ -195,6 +201,7 @@ mod tests {
             partition: "0.25@4s+7s".parse().ok(),
             bootstrap: Bootstrap::One,
             churn: 0.495,
+            rivals: vec!["gossipsub_free+2s".parse().unwrap(), "plumtree".parse().unwrap()],
             seed: 41,
             ..default.clone()
         };

@@ -7,9 +7,13 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 
 mod board;
+mod compare;
 mod flags;
+mod plan;
 mod play;
 mod replay;
+mod spread;
+mod sweep;
 
 /// The command line.
 #[derive(Parser)]
@@ -23,6 +27,12 @@ pub(crate) struct Arguments {
 enum Action {
     /// Plays one scenario; prints one line of JSON on stdout.
     Run(Box<play::RunArguments>),
+    /// Plays a scenario with several values and seeds, on all cores; prints one line of JSON for each run.
+    Sweep(Box<sweep::SweepArguments>),
+    /// Prints the command lines of many runs, for programs that spread them over machines.
+    Plan(Box<plan::PlanArguments>),
+    /// Says what got better and worse from one set of runs to another; ends with 5 if anything got worse.
+    Compare(compare::CompareArguments),
     /// Plays scenario files and makes a table: what each promises, what came of it, whether it held.
     Scoreboard(board::BoardArguments),
     /// Runs a recorded node again, step by step, and says where it first does something else than then.
@@ -40,6 +50,9 @@ impl Arguments {
     pub(crate) fn run(self) -> ExitCode {
         match self.command {
             Action::Run(arguments) => exit(play::run(&arguments)),
+            Action::Sweep(arguments) => exit(sweep::sweep(&arguments)),
+            Action::Plan(arguments) => exit(plan::plan(&arguments)),
+            Action::Compare(arguments) => exit(compare::compare(&arguments)),
             Action::Scoreboard(arguments) => exit(board::board(&arguments)),
             Action::Replay { file } => replay::replay(&file),
         }

@@ -1,8 +1,10 @@
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use stratus_sim::{Options, Outcome, Report, SCHEMA, Scenario, ScenarioFile, Timing, Verdict, run as play};
+use stratus_sim::{
+    Must, Options, Outcome, Report, SCHEMA, Scenario, ScenarioFile, Timing, Verdict, run as play,
+};
 
 use super::flags::ScenarioFlags;
 use super::{Failure, clock};
@@ -22,6 +24,9 @@ pub(super) struct RunArguments {
     /// Whose: publishers come first, then viewers, from 0.
     #[arg(long, default_value_t = 1, value_name = "MEMBER")]
     journal_of: u32,
+    /// Writes the line of JSON to this file instead of stdout, as a whole or not at all; if the file is there, nothing is played.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Says on stderr where delay arises.
     #[arg(short, long)]
     verbose: bool,
@@ -36,6 +41,10 @@ pub(super) fn read(path: &PathBuf) -> Result<ScenarioFile, Failure> {
 
 /// Plays one scenario; answers whether all promises held.
 pub(super) fn run(arguments: &RunArguments) -> Result<bool, Failure> {
+    if let Some(out) = arguments.out.as_ref().filter(|out| out.exists()) {
+        writeln!(io::stderr(), "it was played before: {}", out.display())?;
+        return Ok(true);
+    }
     let file = arguments.file.as_ref().map(read).transpose()?;
     let base = file.as_ref().map_or_else(Scenario::default, |file| file.scenario.clone());
     let scenario = arguments.scenario.apply(&base);
@@ -45,35 +54,78 @@ pub(super) fn run(arguments: &RunArguments) -> Result<bool, Failure> {
         with_anatomy: arguments.verbose,
         journal_of: arguments.journal.as_ref().map(|_| arguments.journal_of),
     };
-    let (outcome, timing) = timed(&scenario, options);
-    let notes = outcome.trace_lines.iter().chain(&outcome.anatomy).chain(&outcome.faults);
-    for line in notes {
+    let played = Played::of(&scenario, file.as_ref().map_or(&[], |file| &file.must), options);
+    let Outcome { trace_lines, anatomy, faults, journal, .. } = &played.outcome;
+    for line in trace_lines.iter().chain(anatomy).chain(faults) {
         writeln!(io::stderr(), "{line}")?;
     }
     if let Some(path) = &arguments.journal {
-        std::fs::write(path, &outcome.journal)?;
+        std::fs::write(path, journal)?;
     }
-    let results = outcome.results;
-    let must: Vec<Verdict> =
-        file.iter().flat_map(|file| &file.must).map(|must| must.judge(&results)).collect();
-    let has_held = results.faults == 0 && must.iter().all(|verdict| verdict.holds);
-    if !has_held {
-        let path = arguments.file.as_ref().map(|path| format!(" {}", path.display())).unwrap_or_default();
-        tell_of_failure(&must, &format!("stratus-sim run{path}{}", scenario.flags(&base)))?;
+    if !played.has_held {
+        played.complain(arguments.file.as_ref(), &base)?;
     }
-    let (scenario_hash, seed) = (scenario.hash(), scenario.seed);
-    let report = Report { schema: SCHEMA, scenario_hash, seed, scenario, results, must, timing };
-    writeln!(io::stdout(), "{}", serde_json::to_string(&report).map_err(io::Error::from)?)?;
-    Ok(has_held)
+    let line = format!("{}\n", played.line()?);
+    match &arguments.out {
+        Some(out) => write_whole(out, &line)?,
+        None => io::stdout().write_all(line.as_bytes())?,
+    }
+    Ok(played.has_held)
 }
 
-fn tell_of_failure(must: &[Verdict], command: &str) -> io::Result<()> {
-    let mut stderr = io::stderr().lock();
-    for Verdict { what, bound, found, .. } in must.iter().filter(|verdict| !verdict.holds) {
-        let found = found.map_or_else(|| "never".to_owned(), |found| found.to_string());
-        writeln!(stderr, "{what} must be {bound}, and is {found}")?;
+/// Writes a file that is there as a whole or not at all, whenever this program is killed.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
     }
-    writeln!(stderr, "to play it again: {command}")
+    let unfinished = path.with_extension(format!("unfinished-{}", std::process::id()));
+    std::fs::write(&unfinished, text)?;
+    std::fs::rename(unfinished, path)
+}
+
+/// A scenario that was played, and whether what must hold held.
+pub(super) struct Played {
+    scenario: Scenario,
+    pub(super) outcome: Outcome,
+    must: Vec<Verdict>,
+    timing: Timing,
+    pub(super) has_held: bool,
+}
+
+impl Played {
+    /// Plays it.
+    pub(super) fn of(scenario: &Scenario, must: &[Must], options: Options) -> Self {
+        let (outcome, timing) = timed(scenario, options);
+        let must: Vec<Verdict> = must.iter().map(|must| must.judge(&outcome.results)).collect();
+        let has_held = outcome.results.faults == 0 && must.iter().all(|verdict| verdict.holds);
+        Self { scenario: scenario.clone(), outcome, must, timing, has_held }
+    }
+
+    /// Its line of JSON.
+    pub(super) fn line(&self) -> io::Result<String> {
+        let Self { scenario, outcome, must, timing, .. } = self;
+        let report = Report {
+            schema: SCHEMA,
+            scenario_hash: scenario.hash(),
+            seed: scenario.seed,
+            scenario: scenario.clone(),
+            results: outcome.results.clone(),
+            must: must.clone(),
+            timing: *timing,
+        };
+        serde_json::to_string(&report).map_err(io::Error::from)
+    }
+
+    /// Says which promises did not hold, and the command that plays it again.
+    pub(super) fn complain(&self, file: Option<&PathBuf>, base: &Scenario) -> io::Result<()> {
+        let mut stderr = io::stderr().lock();
+        for Verdict { what, bound, found, .. } in self.must.iter().filter(|verdict| !verdict.holds) {
+            let found = found.map_or_else(|| "never".to_owned(), |found| found.to_string());
+            writeln!(stderr, "{what} must be {bound}, and is {found}")?;
+        }
+        let path = file.map(|path| format!(" {}", path.display())).unwrap_or_default();
+        writeln!(stderr, "to play it again: stratus-sim run{path}{}", self.scenario.flags(base))
+    }
 }
 
 /// Plays a scenario, and says how long that took here.

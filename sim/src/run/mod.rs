@@ -15,6 +15,7 @@ use crate::census::Census;
 use crate::journal::Journal;
 use crate::rendezvous::Listing;
 use crate::report::{Results, ratio};
+use crate::rivals;
 use crate::scenario::{Bootstrap, Scenario, Share};
 use crate::score::Score;
 use crate::source::Source;
@@ -67,7 +68,13 @@ pub struct Outcome {
 pub fn run(scenario: &Scenario, options: Options) -> Outcome {
     let mut run = Run::new(scenario, options);
     run.play();
-    run.outcome()
+    let window = run.config.multicast.window_duration;
+    let mut outcome = run.outcome();
+    for opponent in &scenario.rivals {
+        let theirs = rivals::play(scenario, *opponent, window).beside(&outcome.results);
+        outcome.results.rivals.insert(opponent.name(), theirs);
+    }
+    outcome
 }
 
 /// A stream's name in the group.

@@ -95,11 +95,7 @@ impl Run<'_> {
         let score = &self.world.watch;
         let published: Vec<u64> =
             score.sources.iter().map(|source| source.published().len() as u64).collect();
-        let mut sums = Sums::default();
-        for (member, stream) in self.sessions() {
-            let info = &self.infos[member as usize * published.len() + stream];
-            sums.add(score.player(member, stream), published[stream], info);
-        }
+        let sums = self.sums(&published);
         let everybody = || 0..self.world.member_count();
         let of_part = |part: Part| everybody().filter(move |member| score.cast.part(*member) == part);
         let mut sent = Purpose::default();
@@ -133,8 +129,10 @@ impl Run<'_> {
             p95_ms: score.delays[0].quantile_ms(950),
             p99_ms: score.delays[0].quantile_ms(990),
             max_ms: score.delays[0].longest_ms(),
+            last_ms: score.last_ms(),
             wire_per_payload: ratio((self.wire_bytes() - self.wire_before) as f64, played_bytes as f64),
             media_ratio: ratio((received.payload + received.auth) as f64, sums.bytes as f64),
+            received_ratio: ratio(received.all() as f64, sums.bytes as f64),
             publisher_copies: ratio(publishers_sent as f64, self.published_bytes() as f64),
             peer_share: 1.0 - of_payload(publishers_sent),
             idle_media_bytes: idle_media.sum(),
@@ -154,7 +152,18 @@ impl Run<'_> {
             ended_at_s: self.world.now().as_micros() as f64 / 1e6,
             events: self.world.events(),
             trace_hash: self.world.trace().hash(),
+            ..Results::default()
         }
+    }
+
+    /// Over what the survivors play, of streams with so many messages each.
+    fn sums(&self, published: &[u64]) -> Sums {
+        let mut sums = Sums::default();
+        for (member, stream) in self.sessions() {
+            let info = &self.infos[member as usize * published.len() + stream];
+            sums.add(self.world.watch.player(member, stream), published[stream], info);
+        }
+        sums
     }
 
     fn published_bytes(&self) -> u64 {

@@ -101,7 +101,7 @@ fn a_run_is_one_line_whose_timing_stands_apart() {
     let line = serde_json::to_string(&report).unwrap();
     let value: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert!(!line.contains('\n'));
-    assert_eq!(value["schema"], 3);
+    assert_eq!(value["schema"], 4);
     assert_eq!(value["scenario"]["latency"], "uniform:10ms..50ms");
     assert!(value["results"]["trace_hash"].as_str().is_some_and(|hash| hash.len() == 32));
     assert!(value["timing"]["wall_s"].is_number() && value["results"]["wall_s"].is_null());

@@ -31,6 +31,11 @@ impl Visitor<'_> for NumberOrText {
         Ok(Value::Number(number))
     }
 
+    /// As JSON has it where there is none.
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Text("none".into()))
+    }
+
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
         Ok(Value::Text(text.into()))
     }

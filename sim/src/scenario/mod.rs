@@ -4,9 +4,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+mod checks;
 mod forms;
+mod opponent;
 mod values;
 
+pub use opponent::{Opponent, Opponents, Rules, Uplinks};
 pub use values::{Bootstrap, Kill, LatencyLaw, Partition, Shape, Share};
 
 /// What is played in one run: publishers, viewers of all their streams, and members that play nothing.
@@ -77,6 +80,8 @@ pub struct Scenario {
     /// Share of the viewers (of all members, where nothing is played) that go within a minute, each replaced by a
     /// newcomer; half say goodbye. Sessions are exponential: a median of 1.4 min is a churn of 0.495.
     pub churn: f64,
+    /// Who plays the same stream by other rules, to compare.
+    pub rivals: Vec<Opponent>,
     /// From which every draw comes.
     #[serde(skip_deserializing)]
     pub seed: u64,
@@ -130,82 +135,13 @@ impl Default for Scenario {
             kill: None,
             partition: None,
             churn: 0.0,
+            rivals: Vec::new(),
             seed: 1,
         }
     }
 }
 
 impl Scenario {
-    /// Refuses what cannot be played, in words.
-    pub fn validate(&self) -> Result<(), Invalid> {
-        let checks = self.cast_checks().into_iter().chain(self.number_checks()).chain(self.fault_checks());
-        match checks.into_iter().find(|(_, holds, _)| !holds) {
-            Some((field, _, must)) => Err(Invalid { field, must }),
-            None => Ok(()),
-        }
-    }
-
-    /// Field, whether it holds, what must.
-    fn cast_checks(&self) -> [(&'static str, bool, &'static str); 5] {
-        let special = [self.strong, self.weak].iter().flatten().map(|class| class.share).sum::<f64>();
-        let is_class = |class: &Option<Share>| {
-            class.is_none_or(|class| is_share(class.share) && is_multiple(Some(class.multiple)))
-        };
-        let is_played =
-            self.viewers.is_none_or(|viewers| self.publishers.saturating_add(viewers) <= self.members)
-                && (self.publishers < self.members || self.all_listen && self.publishers <= self.members);
-        let is_silent = self.viewers.is_none() && !self.all_listen;
-        let is_cast = if self.publishers == 0 { is_silent } else { is_played };
-        [
-            ("members", (2..=1_000_000).contains(&self.members), "members must be 2 to 1000000"),
-            ("publishers", is_cast, "publishers and viewers must be members, and somebody must play"),
-            (
-                "streams",
-                self.streams >= 1 && self.publishers.saturating_mul(self.streams) <= 256,
-                "streams must be 1 to 256 in all",
-            ),
-            ("strong", is_class(&self.strong) && is_class(&self.weak), "a class must be SHARE@MULTIPLE"),
-            (
-                "download_only",
-                is_share(special + self.download_only) && is_share(self.download_only),
-                "shares of viewers must be 0 to 1 together",
-            ),
-        ]
-    }
-
-    fn number_checks(&self) -> [(&'static str, bool, &'static str); 6] {
-        [
-            ("size", (1..=1_128).contains(&self.size), "size must be 1 to 1128 bytes"),
-            ("rate", (8..=1_000_000_000).contains(&self.rate_bits), "rate must be 8 bit/s to 1 Gbit/s"),
-            ("loss", self.loss <= 0.5 && is_share(self.loss), "loss must be 0 to 0.5"),
-            ("uplink", is_multiple(self.uplink), "uplink must be a positive multiple or none"),
-            (
-                "source_uplink",
-                is_multiple(self.source_uplink),
-                "source uplink must be a positive multiple or none",
-            ),
-            ("secs", self.secs <= Duration::from_secs(86_400), "the stream must end within a day"),
-        ]
-    }
-
-    fn fault_checks(&self) -> [(&'static str, bool, &'static str); 4] {
-        let within = |until: Duration| until <= self.secs;
-        [
-            ("churn", (0.0..=10.0).contains(&self.churn), "churn must be 0 to 10 a minute"),
-            ("kill", self.kill.is_none_or(|kill| is_share(kill.share)), "the share to kill must be 0 to 1"),
-            (
-                "kill",
-                self.kill.is_none_or(|kill| within(kill.at)),
-                "the kill must come before the stream's end",
-            ),
-            (
-                "partition",
-                self.partition.is_none_or(|cut| is_share(cut.share) && within(cut.at + cut.lasts)),
-                "a partition must cut off a share of 0 to 1 and heal before the end",
-            ),
-        ]
-    }
-
     /// When the last fault is over, after the stream began; `None`: there is none, or they never end.
     pub fn faults_end(&self) -> Option<Duration> {
         let kill = self.kill.map(|kill| kill.at);
@@ -239,6 +175,11 @@ impl Scenario {
                 Value::Bool(_) => format!(" --{name}"),
                 Value::Null if name == "viewers" => format!(" --{name} all"),
                 Value::Null => format!(" --{name} none"),
+                Value::Array(list) if list.is_empty() => format!(" --{name} none"),
+                Value::Array(list) => {
+                    let texts: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+                    format!(" --{name} {}", texts.join(","))
+                }
                 Value::String(text) => format!(" --{name} {text}"),
                 other => format!(" --{name} {other}"),
             }
@@ -246,9 +187,35 @@ impl Scenario {
         own.iter().filter(|(name, value)| base[*name] != **value).map(flag).collect()
     }
 
-    /// A hash of everything but the seed.
+    /// This, but for one key of a scenario file.
+    pub fn with(&self, key: &str, value: &str) -> Result<Self, String> {
+        let Ok(Value::Object(mut fields)) = serde_json::to_value(self) else {
+            unreachable!("a scenario is a struct of plain data")
+        };
+        fields.remove("seed");
+        if !fields.contains_key(key) {
+            return Err(format!("no such key of a scenario: {key}"));
+        }
+        let list = value.split(',').map(Value::from).collect();
+        let plain = serde_json::from_str(value).ok().filter(|value: &Value| !value.is_object());
+        let none = (value == "none").then_some(Value::Null);
+        let mut refused = format!("{key} cannot be {value}");
+        for form in plain.into_iter().chain([Value::from(value)]).chain(none).chain([Value::Array(list)]) {
+            let is_text = form.is_string();
+            fields.insert(key.into(), form);
+            match serde_json::from_value::<Self>(Value::Object(fields.clone())) {
+                Ok(scenario) => return Ok(Self { seed: self.seed, ..scenario }),
+                Err(error) if is_text => refused = format!("{key} cannot be {value}: {error}"),
+                Err(_) => {}
+            }
+        }
+        Err(refused)
+    }
+
+    /// A hash of what is not as in [`Scenario::default`], but for the seed: a key that a later version adds changes
+    /// nothing, so that its runs can be held against those of an earlier one.
     pub fn hash(&self) -> String {
-        let text = serde_json::to_string(&Self { seed: 0, ..self.clone() }).expect("plain data");
+        let text = self.flags(&Self { seed: self.seed, ..Self::default() });
         blake3::hash(text.as_bytes()).to_hex()[..16].to_string()
     }
 
@@ -257,12 +224,4 @@ impl Scenario {
         let per_payload = if self.shape == Shape::Audio { AUDIO_WIRE_PER_PAYLOAD } else { WIRE_PER_PAYLOAD };
         (self.rate_bits as f64 / 8.0 * per_payload * multiple) as u64
     }
-}
-
-fn is_share(share: f64) -> bool {
-    (0.0..=1.0).contains(&share)
-}
-
-fn is_multiple(uplink: Option<f64>) -> bool {
-    uplink.is_none_or(|multiple| (0.01..=1e6).contains(&multiple))
 }

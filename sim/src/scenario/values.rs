@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Opponent;
 use crate::latency::{Globe, Latency};
 use crate::parse::{duration_text, parse_duration};
 
@@ -179,4 +180,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(LatencyLaw, Share, Kill, Partition);
+as_text!(LatencyLaw, Share, Kill, Partition, Opponent);

@@ -1,7 +1,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use stratus_core::{Cx, Input, Lookup, Machine, Output, PeerId, Rng, Time, Wire, drive};
+use stratus_core::{Cx, Input, Lookup, Machine, Output, PeerId, Rng, Time, drive};
 
 use crate::latency::Latency;
 use crate::queue::Queue;
@@ -23,7 +23,7 @@ pub trait Member:
     Machine<Input = Input<Self::Message, Self::Command>, Output = Output<Self::Message, Self::Event>>
 {
     /// What travels between members.
-    type Message: Wire;
+    type Message;
     /// What its owner may ask of it.
     type Command;
     /// What it tells its owner.
@@ -31,6 +31,9 @@ pub trait Member:
 
     /// How the owner tells it that a link could not be opened.
     fn connect_failed(peer: PeerId) -> Self::Command;
+
+    /// Encoded bytes of a message, which is never encoded.
+    fn length_of(message: &Self::Message) -> usize;
 }
 
 /// Who looks on: a scenario that keeps the score.

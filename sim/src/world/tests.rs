@@ -1,4 +1,4 @@
-use stratus_core::{Deadline, DecodeError, Delivery, Identity, Priority, Reader, Writer};
+use stratus_core::{Deadline, Delivery, Identity, Priority};
 
 use super::*;
 use crate::size::Size;
@@ -30,15 +30,6 @@ enum Heard {
     Down,
     Failed,
     Note(u64),
-}
-
-impl Wire for Note {
-    fn encode(&self, writer: &mut Writer) {
-        writer.raw(&vec![0; self.length]);
-    }
-    fn decode(_: &mut Reader) -> Result<Self, DecodeError> {
-        Err(DecodeError::Unknown)
-    }
 }
 
 impl Machine for Toy {
@@ -86,6 +77,10 @@ impl Member for Toy {
 
     fn connect_failed(_: PeerId) -> Order {
         Order::Failed
+    }
+
+    fn length_of(note: &Note) -> usize {
+        note.length
     }
 }
 

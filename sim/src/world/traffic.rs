@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use stratus_core::{Delivery, Input, PeerId, Time, Wire};
+use stratus_core::{Delivery, Input, PeerId, Time};
 
 use super::{Happening, Life, Member, Watch, World};
 use crate::size::{ACK_BYTES, MOST_LIVE_BYTES, Size};
@@ -55,7 +55,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             self.totals.unlinked += 1;
             return;
         };
-        let length = message.wire_len();
+        let length = M::length_of(&message);
         if matches!(how, Delivery::Live { .. }) && length > MOST_LIVE_BYTES {
             self.totals.oversized += 1;
         }

@@ -137,6 +137,7 @@ const REASONS: [(&str, &[(&str, &str)]); 17] = [
             ("blake3", "the trace hash, and the key of a remembered verdict"),
             ("bytes", "payloads"),
             ("clap", "its command line"),
+            ("rayon", "runs of a sweep side by side"),
             ("serde", "its JSON line"),
             ("serde_json", "its JSON line"),
             ("toml", "scenario files, with the line of what is wrong in them"),

@@ -1,0 +1,38 @@
+//! Rule sets of others, as small machines from their public specifications, to hold ours against.
+//!
+//! They play in the same [`World`](crate::World), with the same seed, travel times, uplinks and bytes. What they are
+//! held to before they count is in `tests.rs`.
+
+use bytes::Bytes;
+use stratus_core::PeerId;
+
+use crate::world::Member;
+
+mod gossipsub;
+mod hyparview;
+mod play;
+mod plumtree;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use play::play;
+
+/// A member that plays by the rules of others.
+trait Rival: Member<Command = Order, Event = Bytes> {
+    /// One that has not joined yet.
+    fn new(peer: PeerId) -> Self;
+
+    /// Bytes of the stream in a message.
+    fn payload_in(message: &Self::Message) -> usize;
+}
+
+/// What its owner tells a rival's member. What it answers is the payload of each message it has for the first time.
+enum Order {
+    /// It has joined, and knows of these.
+    Join(Vec<PeerId>),
+    /// A link could not be opened.
+    ConnectFailed(PeerId),
+    /// Send this to everybody.
+    Publish(Bytes),
+}

@@ -15,7 +15,7 @@ pub(crate) async fn forward(mut events: Events, console: Console) {
     }
 }
 
-/// What the handle of a publication or a playback says as well, and is told there.
+/// What the handle of a publication or a playback says as well, and is told there; and posts, which are data.
 fn is_told_elsewhere(event: &Event) -> bool {
     matches!(
         event,
@@ -24,6 +24,8 @@ fn is_told_elsewhere(event: &Event) -> bool {
             | Event::PlayStart { .. }
             | Event::PlayReset { .. }
             | Event::Equivocated { .. }
+            | Event::Post(_)
+            | Event::PostTaken(_)
     )
 }
 
@@ -66,6 +68,8 @@ fn fields(event: &Event) -> Value {
         | Event::PlayStart { name, .. }
         | Event::PlayReset { name, .. }
         | Event::Equivocated { name, .. } => json!({ "stream": name }),
+        Event::Post(post) => json!({ "id": post.id().to_string(), "peer": post.sender().to_string() }),
+        Event::PostTaken(id) => json!({ "id": id.to_string() }),
         Event::Misbehaved { peer, what } => json!({ "peer": peer.to_string(), "what": what }),
         Event::SendTo(parcel) => json!({
             "message": String::from_utf8_lossy(&parcel.message),

@@ -1,12 +1,14 @@
 use stratus_core::{DecodeError, Reader, Wire, Writer};
 use stratus_multicast as multicast;
 use stratus_overlay::{self as overlay, routing};
+use stratus_posting as posting;
 
 /// A message of one of the layers. Source: spec OV-26.
 ///
 /// ```text
 /// 1 | overlay message
 /// 2 | multicast message
+/// 3 | posting message
 /// 5 | routing message
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +19,8 @@ pub enum Message {
     Multicast(multicast::Message),
     /// Of directed routing.
     Routing(routing::Message),
+    /// Of posts.
+    Posting(posting::Message),
 }
 
 impl Wire for Message {
@@ -34,6 +38,10 @@ impl Wire for Message {
                 writer.u8(5);
                 message.encode(writer);
             }
+            Self::Posting(message) => {
+                writer.u8(3);
+                message.encode(writer);
+            }
         }
     }
 
@@ -42,6 +50,7 @@ impl Wire for Message {
             1 => Ok(Self::Overlay(Wire::decode(reader)?)),
             2 => Ok(Self::Multicast(Wire::decode(reader)?)),
             5 => Ok(Self::Routing(Wire::decode(reader)?)),
+            3 => Ok(Self::Posting(Wire::decode(reader)?)),
             _ => Err(DecodeError::Unknown),
         }
     }

@@ -3,9 +3,14 @@ use std::net::SocketAddr;
 use stratus_core::{Cx, Deadline, GroupId, Identity, Machine, PeerId, PublicKey, RingKey};
 use stratus_multicast::{self as multicast, Multicast};
 use stratus_overlay::{self as overlay, Overlay, routing};
+use stratus_posting as posting;
 
 use crate::message::Message;
 use crate::services::Services;
+
+mod services;
+
+use services::Posts;
 
 /// How the layers behave.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +21,8 @@ pub struct Config {
     pub multicast: multicast::Config,
     /// Directed routing.
     pub routing: routing::Config,
+    /// Posts.
+    pub posting: posting::Config,
 }
 
 impl Config {
@@ -23,7 +30,8 @@ impl Config {
     pub fn validate(&self) -> Result<(), String> {
         self.overlay.validate().map_err(|what| format!("overlay: {what}"))?;
         self.multicast.validate().map_err(|what| format!("multicast: {what}"))?;
-        self.routing.validate().map_err(|what| format!("routing: {what}"))
+        self.routing.validate().map_err(|what| format!("routing: {what}"))?;
+        self.posting.validate().map_err(|what| format!("posting: {what}"))
     }
 }
 
@@ -53,6 +61,8 @@ pub enum Command {
     Multicast(multicast::Command),
     /// Of directed routing; nothing comes of it where the group has none.
     Routing(routing::Command),
+    /// Of posting.
+    Posting(posting::Command),
 }
 
 /// What the owner hears of one of the layers, except what is only meant for the other one.
@@ -64,6 +74,8 @@ pub enum Event {
     Multicast(multicast::Event),
     /// Of directed routing.
     Routing(routing::Event),
+    /// Of posting.
+    Posting(posting::Event),
 }
 
 /// What a node hears.
@@ -75,8 +87,8 @@ pub type Output = stratus_core::Output<Message, Event>;
 ///
 /// | from | to | what |
 /// |---|---|---|
-/// | overlay `NeighborConnect` | multicast, routing `Connected` | a link that the overlay accepted is up |
-/// | overlay `Disconnect`, `NeighborDisconnect` | multicast, routing `Disconnected` | it is about to go, is gone |
+/// | overlay `NeighborConnect` | multicast, posting, routing `Connected` | a link that the overlay accepted is up |
+/// | overlay `Disconnect`, `NeighborDisconnect` | multicast, posting, routing `Disconnected` | it is about to go, is gone |
 /// | overlay `Rtt` | multicast `SetRtt` | how far away a neighbor is |
 /// | overlay `OwnRecord` | multicast `SetRecord` | what to tell others of us as a subscriber |
 /// | multicast `SubscriberHeard` | overlay `HearRecord` | a member worth knowing |
@@ -88,6 +100,7 @@ pub struct Node {
     overlay: Overlay,
     multicast: Multicast,
     routing: Option<Box<routing_seat::Seat>>,
+    posts: Option<Box<Posts>>,
     /// What the layers asked for and nobody has looked at yet; empty between turns.
     from_overlay: Vec<overlay::Output>,
     from_multicast: Vec<multicast::Output>,
@@ -96,17 +109,22 @@ pub struct Node {
 impl Node {
     /// A node that knows nobody. `config` must be valid.
     pub fn new(config: Config, setup: Setup) -> Self {
-        let Setup { identity, group, ring, publish_authority, services, .. } = setup;
+        let Setup { identity, group, ring, publish_authority, services, posting_authority: authority } =
+            setup;
         let peer = identity.peer();
         let routing = services
             .routing
             .then(|| routing_seat::Seat::new(config.routing, routing::Setup { peer, group, ring }));
         let home = ring.address(&peer).prefix();
         let multicast = multicast::Setup { peer, group, publish_authority, home };
+        let posts = services.posting.then(|| {
+            Posts::new(config.posting, posting::Setup { identity: identity.clone(), group, authority })
+        });
         Self {
             overlay: Overlay::new(config.overlay, overlay::Setup { identity, group, ring }),
             multicast: Multicast::new(config.multicast, multicast),
             routing,
+            posts,
             from_overlay: Vec::new(),
             from_multicast: Vec::new(),
         }
@@ -139,7 +157,7 @@ impl Node {
     ///
     /// Ends: what goes across never makes the other layer answer with something that goes back.
     fn settle(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
-        while !(self.from_overlay.is_empty() && self.from_multicast.is_empty() && !self.has_routing_asked()) {
+        while !self.is_settled() {
             let mut asked = std::mem::take(&mut self.from_overlay);
             asked.drain(..).for_each(|output| self.route_overlay(cx, output, out));
             reuse(&mut self.from_overlay, asked);
@@ -147,6 +165,25 @@ impl Node {
             asked.drain(..).for_each(|output| self.route_multicast(cx, output, out));
             reuse(&mut self.from_multicast, asked);
             self.settle_routing(cx, out);
+            self.settle_posting(cx, out);
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        let is_settled = self.from_overlay.is_empty() && self.from_multicast.is_empty();
+        is_settled && !self.has_routing_asked() && self.posts.as_ref().is_none_or(|posts| posts.is_settled())
+    }
+
+    /// A link is up, or gone, for the layers above the overlay.
+    fn tell_above(&mut self, cx: &mut Cx<'_>, peer: PeerId, is_up: bool) {
+        if is_up {
+            self.tell_multicast(cx, multicast::Input::Connected(peer));
+            self.tell_posting(cx, posting::Input::Connected(peer));
+            self.tell_routing(cx, routing::Input::Connected(peer));
+        } else {
+            self.tell_multicast(cx, multicast::Input::Disconnected(peer));
+            self.tell_posting(cx, posting::Input::Disconnected(peer));
+            self.tell_routing(cx, routing::Input::Disconnected(peer));
         }
     }
 
@@ -155,8 +192,7 @@ impl Node {
             overlay::Output::Connect(peer) => Output::Connect(peer),
             overlay::Output::Disconnect(peer) => {
                 // From here on nothing is sent over it, though the host has yet to say that it is gone.
-                self.tell_multicast(cx, multicast::Input::Disconnected(peer));
-                self.tell_routing(cx, routing::Input::Disconnected(peer));
+                self.tell_above(cx, peer, false);
                 Output::Disconnect(peer)
             }
             overlay::Output::Send { to, message, how } => {
@@ -172,14 +208,8 @@ impl Node {
             overlay::Event::Rtt { peer, rtt } => {
                 return self.tell_multicast(cx, Input::Command(Tell::SetRtt { peer: *peer, rtt: *rtt }));
             }
-            overlay::Event::NeighborConnect { peer, .. } => {
-                self.tell_multicast(cx, Input::Connected(*peer));
-                self.tell_routing(cx, routing::Input::Connected(*peer));
-            }
-            overlay::Event::NeighborDisconnect { peer, .. } => {
-                self.tell_multicast(cx, Input::Disconnected(*peer));
-                self.tell_routing(cx, routing::Input::Disconnected(*peer));
-            }
+            overlay::Event::NeighborConnect { peer, .. } => self.tell_above(cx, *peer, true),
+            overlay::Event::NeighborDisconnect { peer, .. } => self.tell_above(cx, *peer, false),
             overlay::Event::OwnRecord(record) => {
                 self.tell_multicast(cx, Input::Command(Tell::SetRecord(record.clone())));
             }
@@ -240,7 +270,7 @@ impl Machine for Node {
 
     fn handle(&mut self, cx: &mut Cx<'_>, input: Input, out: &mut Vec<Output>) {
         match input {
-            // Multicast hears of links from the overlay, which may refuse one.
+            // The layers above hear of links from the overlay, which may refuse one.
             Input::Connected(peer) => self.tell_overlay(cx, overlay::Input::Connected(peer)),
             Input::Disconnected(peer) => self.tell_overlay(cx, overlay::Input::Disconnected(peer)),
             Input::Received { from, message: Message::Overlay(message) } => {
@@ -255,6 +285,10 @@ impl Machine for Node {
             Input::Command(Command::Routing(command)) => {
                 self.tell_routing(cx, routing::Input::Command(command));
             }
+            Input::Received { from, message: Message::Posting(message) } => {
+                self.hear_posting(cx, from, message, out);
+            }
+            Input::Command(Command::Posting(command)) => self.command_posting(cx, command, out),
             Input::Command(Command::Overlay(command)) => {
                 self.tell_overlay(cx, overlay::Input::Command(command));
             }
@@ -277,12 +311,16 @@ impl Machine for Node {
             if is_due(self.routing_deadline(), cx) {
                 self.wake_routing(cx);
             }
+            if let Some(posts) = self.posts.as_mut().filter(|posts| is_due(posts.deadline(), cx)) {
+                posts.wake(cx);
+            }
             self.settle(cx, out);
         }
     }
 
     fn deadline(&self) -> Option<Deadline> {
-        let layers = [self.overlay.deadline(), self.multicast.deadline(), self.routing_deadline()];
+        let posting = self.posts.as_ref().and_then(|posts| posts.deadline());
+        let layers = [self.overlay.deadline(), self.multicast.deadline(), self.routing_deadline(), posting];
         layers.into_iter().flatten().min()
     }
 }

@@ -178,5 +178,5 @@ fn the_layer_byte_is_all_that_a_node_adds() {
     let message = multicast::Message::Start { stream: multicast::StreamAlias(0x0102_0304) };
     let wrapped = Message::Multicast(message.clone());
     assert_eq!(wrapped.to_bytes()[..], [&[2], &message.to_bytes()[..]].concat());
-    assert_eq!(Message::from_bytes(Bytes::from_static(&[3])), Err(stratus_core::DecodeError::Unknown));
+    assert_eq!(Message::from_bytes(Bytes::from_static(&[9])), Err(stratus_core::DecodeError::Unknown));
 }

@@ -280,6 +280,7 @@ impl Watch<Node> for Score {
             }
             Event::Overlay(_) => (2, 0),
             Event::Routing(_) => (5, 0),
+            Event::Posting(_) => (3, 0),
         }
     }
 }

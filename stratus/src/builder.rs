@@ -5,6 +5,7 @@ use stratus_core::{Identity, PeerId};
 use stratus_groupspec::BootstrapPeer;
 use stratus_multicast as multicast;
 use stratus_overlay as overlay;
+use stratus_posting as posting;
 use stratus_transport as transport;
 
 use crate::connection::Connection;
@@ -22,6 +23,7 @@ pub struct Builder {
     pub(crate) transport: transport::Config,
     pub(crate) overlay: overlay::Config,
     pub(crate) multicast: multicast::Config,
+    pub(crate) posting: posting::Config,
     pub(crate) is_metered: bool,
     pub(crate) journal: Option<PathBuf>,
     #[cfg(any(test, feature = "testing"))]
@@ -142,6 +144,13 @@ impl Builder {
         self
     }
 
+    /// Settings of posting. `rate_interval` and `max_posts_per_interval` have to be the same at all members.
+    #[must_use]
+    pub fn posting(mut self, config: posting::Config) -> Self {
+        self.posting = config;
+        self
+    }
+
     /// Puts a path of this quality in front of what the socket receives.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
@@ -157,6 +166,7 @@ impl Builder {
         }
         self.overlay.validate().map_err(|what| StartError::Settings(what.to_owned()))?;
         self.multicast.validate().map_err(|error| StartError::Settings(error.to_string()))?;
+        self.posting.validate().map_err(|error| StartError::Settings(error.to_string()))?;
         let identity = match &self.identity {
             Some(identity) => identity.clone(),
             None => Identity::from_seed(entropy().ok_or(StartError::Entropy)?),

@@ -186,7 +186,7 @@ impl Connection {
 
     /// What a node of this group is made of.
     fn birth(&self, spec: &Groupspec) -> (Config, Setup) {
-        let Builder { overlay, multicast, .. } = &self.shared.builder;
+        let Builder { overlay, multicast, posting, .. } = &self.shared.builder;
         let keys = spec.keys();
         let setup = Setup {
             identity: self.shared.identity.clone(),
@@ -196,7 +196,12 @@ impl Connection {
             services: services(spec),
             posting_authority: spec.posting_authority(),
         };
-        let config = Config { overlay: overlay.clone(), multicast: multicast.clone(), ..Config::default() };
+        let config = Config {
+            overlay: overlay.clone(),
+            multicast: multicast.clone(),
+            posting: posting.clone(),
+            ..Config::default()
+        };
         (config, setup)
     }
 

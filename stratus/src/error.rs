@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use stratus_groupspec::AuthorizeError;
 use stratus_multicast as multicast;
+use stratus_posting::{self as posting, MAX_BODY};
 use stratus_transport::BindError;
 
 use crate::ways::Way;
@@ -152,6 +153,39 @@ impl From<multicast::PublishError> for PublishError {
             multicast::PublishError::TooManyStreams | multicast::PublishError::KeyInUse => {
                 Self::TooManyStreams
             }
+        }
+    }
+}
+
+/// Why a post was not made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PostError {
+    /// Whoever made the group allowed no posts in it.
+    #[error("this group carries no posts")]
+    PostingDisabled,
+    /// The groupspec carries no posting authorization.
+    #[error("this groupspec does not authorize posting")]
+    NotAuthorized,
+    /// Make it several posts, or an object.
+    #[error("the post is longer than {MAX_BODY} bytes")]
+    TooLong,
+    /// The group lets no member post faster.
+    #[error("posting faster than the group allows: wait {wait:.1?}")]
+    TooFast {
+        /// For so long.
+        wait: Duration,
+    },
+    /// The group was left meanwhile.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+impl From<posting::PostError> for PostError {
+    fn from(error: posting::PostError) -> Self {
+        match error {
+            posting::PostError::NotAuthorized => Self::NotAuthorized,
+            posting::PostError::TooLong => Self::TooLong,
+            posting::PostError::TooFast { wait } => Self::TooFast { wait },
         }
     }
 }

@@ -1,5 +1,8 @@
+use std::sync::Arc;
 use stratus_core::{GroupAddress, PeerId, RingArc};
+
 use stratus_multicast::StreamId;
+use stratus_posting::{Post, PostId};
 use tokio::sync::broadcast;
 
 use crate::routes::SendTo;
@@ -81,6 +84,11 @@ pub enum Event {
     },
     /// Something that was sent over the ring has come here, on its way or for good.
     SendTo(SendTo),
+    /// Somebody posted. Each post comes once; to who comes late, those before come as well, and no order is promised: their
+    /// sequences give it.
+    Post(Arc<Post>),
+    /// A neighbor was given a post of ours: it is in the group.
+    PostTaken(PostId),
     /// A neighbor broke the protocol; it was dropped and is kept out.
     Misbehaved {
         /// Who.
@@ -124,6 +132,8 @@ impl Event {
             Self::PlayStart { .. } => "NetStream.Play.Start",
             Self::PlayReset { .. } => "NetStream.MulticastStream.Reset",
             Self::Equivocated { .. } => "NetStream.Play.Failed",
+            Self::Post(_) => "NetGroup.Posting.Notify",
+            Self::PostTaken(_) => "NetGroup.Posting.Taken",
             Self::Misbehaved { .. } => "NetGroup.Neighbor.Misbehaved",
             Self::ServerConnect { .. } => "NetGroup.Server.Connect",
             Self::ServerDisconnect { .. } => "NetGroup.Server.Disconnect",
@@ -155,6 +165,12 @@ impl Event {
                 ("from", parcel.from.to_string()),
                 ("fromLocal", parcel.from_local.to_string()),
             ],
+            Self::Post(post) => vec![
+                ("messageID", post.id().to_string()),
+                ("peerID", post.sender().to_string()),
+                ("message", String::from_utf8_lossy(post.body()).into_owned()),
+            ],
+            Self::PostTaken(id) => vec![("messageID", id.to_string())],
             Self::Misbehaved { peer, what } => {
                 vec![("peerID", peer.to_string()), ("what", (*what).to_owned())]
             }

@@ -1,14 +1,16 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use stratus_core::{GroupId, Identity, PeerId, RingKey};
 use stratus_groupspec::{Groupspec, Password};
 use stratus_multicast::{self as multicast, Overrides};
+use stratus_posting::{Post, PostId};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::entropy;
-use crate::error::{Closed, JoinTimeout, JoinedError, PlayError, PublishError};
+use crate::error::{Closed, JoinTimeout, JoinedError, PlayError, PostError, PublishError};
 use crate::event::{Event, Events};
 use crate::info::GroupInfo;
 use crate::mailbox::mailbox;
@@ -130,6 +132,22 @@ impl Group {
         let ask = |reply| Request::Play { name: name.clone(), outbox, purpose: play.purpose, wishes, reply };
         let PlayHandle { handle, drained } = self.ask(ask).await?;
         Ok(Playback { group: self.clone(), name, inbox, drained, linger: play.linger, handle })
+    }
+
+    /// Says something to everybody in the group, those who come later included, as long as the history goes back. It is
+    /// signed by this member; without neighbors it waits for the first. [`Event::PostTaken`] tells when somebody has it.
+    pub async fn post(&self, body: impl Into<Bytes>) -> Result<PostId, PostError> {
+        if !self.spec.capabilities().posting {
+            return Err(PostError::PostingDisabled);
+        }
+        let (body, authorization) = (body.into(), self.spec.posting_authorization());
+        Ok(self.ask(|reply| Request::Post { body, authorization, reply }).await??)
+    }
+
+    /// Every post that is held, this member's own included, in the order of their sequences. For who came late, or heard
+    /// [`Event::Lagged`].
+    pub async fn posts(&self) -> Result<Vec<Arc<Post>>, Closed> {
+        self.ask(Request::Posts).await
     }
 
     /// How the group looks from here.

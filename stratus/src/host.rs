@@ -6,6 +6,7 @@ mod entry;
 mod journal;
 mod keeping;
 mod meter;
+mod posts;
 mod routes;
 mod seeking;
 mod streams;
@@ -19,6 +20,7 @@ use stratus_core::{CachingVerify, Cx, Histogram, Machine, PeerId, Rng, Time, Wir
 use stratus_multicast as multicast;
 use stratus_node::{Command, Input, Message, Node, Output};
 use stratus_overlay as overlay;
+use stratus_posting as posting;
 use stratus_transport::{Endpoint, GroupPort, Link, LinkEvent};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -27,7 +29,8 @@ use self::encoder::Encoder;
 pub(crate) use self::entry::{Entry, Start};
 pub(crate) use self::journal::Journal;
 use self::keeping::Keeping;
-use self::meter::Meter;
+use self::meter::{Counted, Meter};
+use self::posts::{Posts, wall_clock};
 use self::routes::Routes;
 use self::streams::Streams;
 use self::trains::Trains;
@@ -92,6 +95,7 @@ pub(crate) struct Host {
     keeping: Keeping,
     streams: Streams,
     routes: Routes,
+    posts: Posts,
     meter: Meter,
     out: Vec<Output>,
     encoder: Encoder,
@@ -133,6 +137,7 @@ impl Host {
             keeping: Keeping::new(cache),
             streams: Streams::default(),
             routes: Routes::default(),
+            posts: Posts::default(),
             meter: Meter::default(),
             out: Vec::new(),
             encoder: Encoder::default(),
@@ -180,6 +185,7 @@ impl Host {
     fn begin(&mut self) {
         let addresses = self.entry.addresses();
         self.overlay(overlay::Command::SetAddresses(addresses));
+        self.set_clock();
         self.apply();
         let (record, address) = (self.node.overlay().own_record().to_bytes(), self.node.overlay().address());
         self.entry.begin(record, address);
@@ -196,8 +202,11 @@ impl Host {
     fn measure(&mut self) {
         let now = Instant::now();
         if self.meter.is_due(now) {
+            self.set_clock();
             let streams = self.node.multicast().streams();
-            self.meter.note(now, streams.map(|(stream, info)| (stream, info.counters)));
+            let streams = streams.map(|(stream, info)| (Counted::Stream(stream), (&info.counters).into()));
+            let posting = self.node.posting().map(|posting| (Counted::Posting, (&posting.info()).into()));
+            self.meter.note(now, streams.chain(posting));
         }
     }
 
@@ -238,6 +247,13 @@ impl Host {
 
     fn multicast(&mut self, command: multicast::Command) {
         self.drive(Input::Command(Command::Multicast(command)));
+    }
+
+    /// Tells the node what the wall clock shows, which may be set, or go on while the system sleeps.
+    fn set_clock(&mut self) {
+        if self.node.posting().is_some() {
+            self.drive(Input::Command(posting::Command::SetClock(wall_clock()).into()));
+        }
     }
 
     fn wake(&mut self) {
@@ -337,6 +353,16 @@ impl Host {
             Request::SetReceiveMode(mode) => self.set_receive_mode(mode),
             Request::Route { way, payload, reply } => self.route(way, payload, reply),
             Request::OnSendTo(handler) => self.routes.handle_with(handler),
+            Request::Post { body, authorization, reply } => {
+                self.set_clock();
+                let draft = self.posts.posting(body, authorization, reply);
+                self.drive(Input::Command(posting::Command::Post(draft).into()));
+            }
+            Request::Posts(reply) => {
+                let posts = self.node.posting().into_iter().flat_map(|posting| posting.posts());
+                // Whoever asked may be gone.
+                drop(reply.send(posts.cloned().collect()));
+            }
             Request::AddNeighbor(peer) => self.overlay(overlay::Command::AddNeighbor(peer)),
             Request::AddMemberHint(peer) => self.overlay(overlay::Command::AddMemberHint(peer)),
             // Whoever asked may be gone.
@@ -431,6 +457,10 @@ impl Host {
         match event {
             stratus_node::Event::Overlay(event) => self.overlay_event(event),
             stratus_node::Event::Routing(event) => self.routing_event(event),
+            stratus_node::Event::Posting(event) => {
+                let event = self.posts.event(event);
+                event.into_iter().for_each(|event| self.tell(event));
+            }
             stratus_node::Event::Multicast(event) => {
                 let node = &self.node;
                 let access = |stream: &multicast::StreamId| {
@@ -497,14 +527,16 @@ impl Host {
             wire.drops.too_long += drops.too_long;
         }
         let streams: Vec<_> = self.node.multicast().streams().collect();
+        let posting = self.node.posting().map_or_else(Default::default, |posting| posting.info());
         let now = Instant::now();
         let multicast = |(stream, info): &(multicast::StreamId, multicast::StreamInfo)| {
-            let rates = self.meter.rates(now, stream, &info.counters);
+            let rates = self.meter.rates(now, Counted::Stream(*stream), (&info.counters).into());
             (*stream, NetStreamMulticastInfo::of(&info.counters, rates))
         };
         GroupInfo {
             multicast: streams.iter().map(multicast).collect(),
-            services: NetGroupInfo::default(),
+            services: NetGroupInfo::of(self.meter.rates(now, Counted::Posting, (&posting).into())),
+            posting,
             group: self.entry.group(),
             peer: self.endpoint.peer(),
             address: overlay.address(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use stratus_core::{GroupAddress, GroupId, Histogram, PeerId, RingArc};
 use stratus_multicast::{StreamId, StreamInfo};
 use stratus_overlay::Neighbor;
+use stratus_posting::PostingInfo;
 use stratus_transport::{Buffers, Drops, EndpointCounters, HandshakeCounters};
 
 pub(crate) use flash::Rates;
@@ -36,6 +37,8 @@ pub struct GroupInfo {
     pub delays: Vec<(String, Histogram)>,
     /// `NetStreamMulticastInfo` of each of these streams.
     pub multicast: Vec<(StreamId, NetStreamMulticastInfo)>,
+    /// What was counted about posts; nothing where the group has none.
+    pub posting: PostingInfo,
     /// `NetGroupInfo`.
     pub services: NetGroupInfo,
     /// Of the nearest known members on each side of the ring, how many there is a link with that they keep as well, and

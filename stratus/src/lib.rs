@@ -47,8 +47,8 @@ mod ways;
 pub use builder::Builder;
 pub use connection::Connection;
 pub use error::{
-    Closed, JoinError, JoinTimeout, JoinedError, OverrideError, PlayError, PublishError, RouteError,
-    StartError, WriteError,
+    Closed, JoinError, JoinTimeout, JoinedError, OverrideError, PlayError, PostError, PublishError,
+    RouteError, StartError, WriteError,
 };
 pub use event::{Event, Events};
 pub use group::Group;
@@ -69,6 +69,9 @@ pub use stratus_overlay::routing::{
 };
 pub use stratus_overlay::{
     Arrival, Changes, Config as OverlayConfig, Departure, Neighbor, Reason, Stats as OverlayStats,
+};
+pub use stratus_posting::{
+    Config as PostingConfig, Data as PostingData, MAX_BODY, Post, PostId, PostingInfo, Refused,
 };
 #[cfg(any(test, feature = "testing"))]
 pub use stratus_transport::testing::Conditions;

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
-use stratus_core::PeerId;
+use stratus_core::{Identity, PeerId};
 use stratus_multicast::{Overrides, Piece, Publish, PublishError, StreamId};
 use stratus_overlay::routing::{ReceiveMode, SendResult, Way as SendWay};
+use stratus_posting::{Post, PostError, PostId};
 use tokio::sync::{oneshot, watch};
 
 use crate::info::GroupInfo;
@@ -51,6 +54,12 @@ pub(crate) enum Request {
         name: String,
         handle: u64,
     },
+    Post {
+        body: Bytes,
+        authorization: Option<Identity>,
+        reply: oneshot::Sender<Result<PostId, PostError>>,
+    },
+    Posts(oneshot::Sender<Vec<Arc<Post>>>),
     AddNeighbor(PeerId),
     SetReceiveMode(ReceiveMode),
     Route {

@@ -25,6 +25,10 @@ pub fn examples(name: &str) -> Vec<Vec<u8>> {
             Message::Multicast(message) => Some(message.to_bytes()),
             _ => None,
         }),
+        "posting_message" => said(|message| match message {
+            Message::Posting(message) => Some(message.to_bytes()),
+            _ => None,
+        }),
         "overlay_record" => said(|message| match message {
             Message::Overlay(overlay::Message::Hello(record)) => Some(record.to_bytes()),
             _ => None,

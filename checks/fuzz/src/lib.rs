@@ -22,7 +22,7 @@ pub use examples::examples;
 pub type Target = fn(&[u8]);
 
 /// Every entry point with its name.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("groupspec", groupspec),
     ("peer_id", peer_id),
     ("overlay_message", wire::<stratus_overlay::Message>),
@@ -33,6 +33,7 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("multicast_announcement", wire::<stratus_multicast::Announcement>),
     ("multicast_manifest", wire::<stratus_multicast::Manifest>),
     ("multicast_map", wire::<stratus_multicast::Availability>),
+    ("posting_message", wire::<stratus_posting::Message>),
     ("node_message", wire::<stratus_node::Message>),
     ("transport_frames", stratus_transport::testing::read_frames),
     ("transport_stream", streams::transport_stream),

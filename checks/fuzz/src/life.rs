@@ -26,7 +26,7 @@ pub(crate) fn setup(number: u64) -> Setup {
         group: GROUP,
         ring: RingKey::new([3; 32]),
         publish_authority: None,
-        services: Services { routing: true, ..Services::default() },
+        services: Services { routing: true, posting: true, ..Services::default() },
         posting_authority: None,
     }
 }
@@ -91,7 +91,8 @@ impl Life {
         let Some((&[high, low], left)) = rest.split_first_chunk::<2>() else { return &[] };
         let length = usize::from(u16::from_be_bytes([high % 8, low])).min(left.len());
         let (bytes, left) = left.split_at(length);
-        let layer = if code % 8 == 2 { 1 } else { 2 };
+        // Overlay, multicast, posting.
+        let layer = code % 8 - 1;
         let whole: Bytes = [&[layer], bytes].concat().into();
         if let Ok(message) = Message::from_bytes(whole)
             && self.linked.contains(&from)
@@ -162,7 +163,8 @@ impl Life {
         }
         assert!(self.node.deadline().is_none_or(|deadline| deadline.at > self.now), "still due");
         let routing = self.node.routing().map(|routing| routing.sizes()).unwrap_or_default();
-        let sizes = [self.node.overlay().sizes(), self.node.multicast().sizes(), routing].concat();
+        let posting = self.node.posting().map(|posting| posting.sizes()).unwrap_or_default();
+        let sizes = [self.node.overlay().sizes(), self.node.multicast().sizes(), routing, posting].concat();
         for (what, size, limit) in sizes {
             assert!(size <= limit, "{what}: {size} is over {limit}");
         }

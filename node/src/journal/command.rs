@@ -4,6 +4,7 @@ use bytes::Bytes;
 use stratus_core::{DecodeError, Identity, Reader, Wire, Writer};
 use stratus_multicast::{self as multicast, Kind, Piece, PieceFlags, Publish};
 use stratus_overlay as overlay;
+use stratus_posting as posting;
 
 use crate::Command;
 
@@ -33,6 +34,10 @@ pub(super) fn encode_command(command: &Command, writer: &mut Writer) {
             writer.u8(5);
             routing_command::encode(command, writer);
         }
+        Command::Posting(command) => {
+            writer.u8(3);
+            encode_posting(command, writer);
+        }
     }
 }
 
@@ -41,6 +46,7 @@ pub(super) fn decode_command(reader: &mut Reader) -> Result<Command, DecodeError
         1 => decode_overlay(reader).map(Command::Overlay),
         2 => decode_multicast(reader).map(Command::Multicast),
         5 => routing_command::decode(reader).map(Command::Routing),
+        3 => decode_posting(reader).map(Command::Posting),
         _ => Err(DecodeError::Unknown),
     }
 }
@@ -169,6 +175,29 @@ fn decode_multicast(reader: &mut Reader) -> Result<multicast::Command, DecodeErr
             let name = text(reader)?;
             C::SetOverrides { name, wishes: Wire::decode(reader)? }
         }
+        _ => return Err(DecodeError::Unknown),
+    })
+}
+
+fn encode_posting(command: &posting::Command, writer: &mut Writer) {
+    match command {
+        posting::Command::SetClock(clock) => tagged(writer, 1, clock),
+        posting::Command::Post(draft) => {
+            tagged(writer, 2, &draft.token);
+            writer.sized(&draft.body);
+            draft.authorization.as_ref().map(Identity::public).encode(writer);
+        }
+    }
+}
+
+fn decode_posting(reader: &mut Reader) -> Result<posting::Command, DecodeError> {
+    Ok(match reader.u8()? {
+        1 => posting::Command::SetClock(Wire::decode(reader)?),
+        2 => posting::Command::Post(Box::new(posting::Draft {
+            token: Wire::decode(reader)?,
+            body: reader.sized(MAX_BYTES)?,
+            authorization: Option::decode(reader)?.map(Identity::mute),
+        })),
         _ => return Err(DecodeError::Unknown),
     })
 }

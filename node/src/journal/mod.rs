@@ -85,27 +85,32 @@ impl Wire for Header {
         self.publish_authority.encode(writer);
         self.services.encode(writer);
         self.posting_authority.encode(writer);
+        if self.services.posting {
+            self.config.posting.encode(writer);
+        }
         writer.raw(&self.entropy);
     }
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
-        let config = Config {
-            overlay: Wire::decode(reader)?,
-            multicast: Wire::decode(reader)?,
-            routing: Wire::decode(reader)?,
-        };
-        // Machines take valid settings only.
-        config.validate().map_err(|_| DecodeError::Invalid)?;
-        Ok(Self {
-            config,
+        let (overlay, multicast, routing) =
+            (Wire::decode(reader)?, Wire::decode(reader)?, Wire::decode(reader)?);
+        let mut header = Self {
+            config: Config { overlay, multicast, routing, ..Config::default() },
             identity: Wire::decode(reader)?,
             group: Wire::decode(reader)?,
             ring: Wire::decode(reader)?,
             publish_authority: Wire::decode(reader)?,
             services: Wire::decode(reader)?,
             posting_authority: Wire::decode(reader)?,
-            entropy: reader.array()?,
-        })
+            entropy: [0; 32],
+        };
+        if header.services.posting {
+            header.config.posting = Wire::decode(reader)?;
+        }
+        header.entropy = reader.array()?;
+        // Machines take valid settings only.
+        header.config.validate().map_err(|_| DecodeError::Invalid)?;
+        Ok(header)
     }
 }
 

@@ -2,6 +2,7 @@ use bytes::Bytes;
 use stratus_core::{Delivery, DirectVerify, PeerId, Priority, Verify, Wire, Writer};
 use stratus_multicast::{self as multicast, StreamAlias, StreamId};
 use stratus_overlay as overlay;
+use stratus_posting as posting;
 
 use crate::{Command, Event, Input, Message, Output};
 
@@ -87,6 +88,12 @@ impl Own {
             {
                 for signed in announcement.signatures() {
                     blank(&mut bytes, &signed.0);
+                }
+            }
+            Message::Posting(posting::Message::Posts(posts)) => {
+                for post in posts.iter().filter(|post| post.sender() == self.peer) {
+                    blank(&mut bytes, &post.signature().0);
+                    post.author().grant.iter().for_each(|grant| blank(&mut bytes, &grant.0));
                 }
             }
             _ => {}

@@ -5,6 +5,7 @@ use stratus_core::testing::{identity, peer};
 use stratus_core::{CachingVerify, Cx, Identity, Machine, Rng, drive};
 use stratus_multicast::{self as multicast, Kind, Parameters, Piece, PieceFlags, Publish, StreamId};
 use stratus_overlay as overlay;
+use stratus_posting as posting;
 
 use super::*;
 use crate::{Command, Node};
@@ -14,7 +15,8 @@ fn setup(identity: Identity) -> Setup {
     let authority = Identity::from_seed([7; 32]).public();
     let services = Services { posting: true, ..Services::default() };
     let publish_authority = Some(authority);
-    Setup { identity, group, ring, publish_authority, services, posting_authority: None }
+    let posting_authority = publish_authority;
+    Setup { identity, group, ring, publish_authority, services, posting_authority }
 }
 
 /// A node that publishes a little to a neighbor, and its journal.
@@ -38,6 +40,8 @@ fn recorded(most_bytes: u64) -> (Bytes, u64) {
     let flags = PieceFlags { is_start: true, is_end: true, is_key: true, kind: Kind::Video };
     let piece = |size: usize| Piece { payload: vec![5; size].into(), flags, flush: false };
     let write = |size| Command::Multicast(multicast::Command::Write { stream, piece: piece(size) });
+    let authorization = Some(Identity::from_seed([7; 32]));
+    let draft = posting::Draft { token: 3, body: b"a post"[..].into(), authorization };
     let addresses = vec!["203.0.113.7:1935".parse().expect("an address")];
     let inputs = [
         Input::Command(Command::Overlay(overlay::Command::SetAddresses(addresses))),
@@ -45,6 +49,8 @@ fn recorded(most_bytes: u64) -> (Bytes, u64) {
         Input::Command(Command::Multicast(multicast::Command::Publish(Box::new(publish)))),
         Input::Command(write(700)),
         Input::Command(write(50)),
+        Input::Command(Command::Posting(posting::Command::SetClock(1_790_000_000_000_000))),
+        Input::Command(Command::Posting(posting::Command::Post(Box::new(draft)))),
         Input::Disconnected(peer(2)),
     ];
     let (mut at, mut steps, mut inputs) = (Time::ZERO, 0, inputs.into_iter());

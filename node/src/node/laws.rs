@@ -13,8 +13,8 @@ use stratus_core::{GroupAddress, PeerId, Rng, Time};
 use stratus_overlay::routing::{self, Way};
 use stratus_overlay::{Draft, Record};
 
-use super::tests::{GROUP, group, node, on_air, write};
-use super::{Command, Message, Node, multicast, overlay};
+use super::tests::{GROUP, group, node, on_air, post, write};
+use super::{Command, Message, Node, multicast, overlay, posting};
 
 /// Test peers that may have links.
 const PEERS: u64 = 12;
@@ -37,6 +37,10 @@ fn conversation() -> Rc<Vec<Message>> {
     for place in 0..30 {
         net.command(peer(4), routed(Way::Nearest(GroupAddress::from_bytes([place * 8; 32]))));
         net.command(peer(2), routed(Way::AllNeighbors));
+    }
+    for number in 1..=5 {
+        post(&mut net, number, "something");
+        net.run_for(Duration::from_millis(200));
     }
     net.command(peer(5), Command::Overlay(overlay::Command::Leave));
     net.run_for(Duration::from_secs(2));
@@ -80,7 +84,7 @@ impl Subject for Member {
     fn command(&mut self, _machine: &Node, _now: Time, rng: &mut Rng) -> Option<Command> {
         let whom = someone(rng);
         let name = || "cam".to_owned();
-        Some(match rng.below(10) {
+        Some(match rng.below(11) {
             0 => Command::Overlay(overlay::Command::AddNeighbor(whom)),
             1 => Command::Overlay(overlay::Command::Pin(whom)),
             2 => Command::Overlay(overlay::Command::Unpin(whom)),
@@ -90,6 +94,11 @@ impl Subject for Member {
             8 => routed(Way::AllNeighbors),
             9 => routed(Way::Nearest(GroupAddress::from_bytes(rng.seed()))),
             7 => Command::Multicast(multicast::Command::SetUpload(Some(1 + rng.below(1_000_000)))),
+            10 => {
+                let body = vec![5; rng.below(300) as usize].into();
+                posting::Command::Post(Box::new(posting::Draft { token: 3, body, authorization: None }))
+                    .into()
+            }
             _ => return None,
         })
     }
@@ -98,6 +107,7 @@ impl Subject for Member {
         let mut sizes = machine.overlay().sizes();
         sizes.extend(machine.multicast().sizes());
         sizes.extend(machine.routing().expect("the group has it").sizes());
+        sizes.extend(machine.posting().expect("the group has it").sizes());
         let between = machine.from_overlay.len() + machine.from_multicast.len();
         sizes.push(("messages between layers", between + usize::from(machine.has_routing_asked()), 0));
         sizes
@@ -105,7 +115,9 @@ impl Subject for Member {
 
     fn mentions(&self, machine: &Node, peer: &PeerId) -> bool {
         let routing = machine.routing().expect("the group has it");
-        machine.overlay().mentions(peer) || machine.multicast().mentions(peer) || routing.mentions(peer)
+        let posting = machine.posting().expect("the group has it");
+        let below = machine.overlay().mentions(peer) || machine.multicast().mentions(peer);
+        below || routing.mentions(peer) || posting.mentions(peer)
     }
 
     fn connect_failed(&self, peer: PeerId) -> Option<Command> {

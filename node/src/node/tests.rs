@@ -14,17 +14,19 @@ pub(super) const GROUP: GroupId = GroupId::from_bytes([7; 32]);
 const RING: RingKey = RingKey::new([3; 32]);
 const PUBLISHER: u64 = 1;
 
-pub(super) fn node(number: u64) -> Node {
-    let identity = identity(number);
-    let setup = Setup {
-        identity,
+fn setup(number: u64) -> Setup {
+    Setup {
+        identity: identity(number),
         group: GROUP,
         ring: RING,
         publish_authority: None,
-        services: Services { routing: true, ..Services::default() },
+        services: Services { posting: true, routing: true, ..Services::default() },
         posting_authority: None,
-    };
-    Node::new(Config::default(), setup)
+    }
+}
+
+pub(super) fn node(number: u64) -> Node {
+    Node::new(Config::default(), setup(number))
 }
 
 pub(super) fn stream() -> StreamId {
@@ -33,6 +35,21 @@ pub(super) fn stream() -> StreamId {
 
 fn tell(net: &mut Net<Node>, number: u64, command: multicast::Command) {
     net.command(peer(number), Command::Multicast(command));
+}
+
+/// Member `number` says something to all.
+pub(super) fn post(net: &mut Net<Node>, number: u64, text: &str) {
+    let body = Bytes::copy_from_slice(text.as_bytes());
+    let draft = posting::Draft { token: 3, body, authorization: None };
+    net.command(peer(number), posting::Command::Post(Box::new(draft)).into());
+}
+
+fn texts(net: &Net<Node>, number: u64) -> Vec<Bytes> {
+    let text = |event: &Event| match event {
+        Event::Posting(posting::Event::Post(post)) => Some(post.body().clone()),
+        _ => None,
+    };
+    net.events(&peer(number)).iter().filter_map(|(_, event)| text(event)).collect()
 }
 
 fn record_of(net: &Net<Node>, number: u64) -> Record {
@@ -95,7 +112,8 @@ fn messages(net: &Net<Node>, number: u64) -> usize {
 fn misdeeds(net: &Net<Node>, number: u64) -> Vec<PeerId> {
     let by = |event: &Event| match event {
         Event::Overlay(overlay::Event::Misbehaved { peer, .. })
-        | Event::Multicast(multicast::Event::Misbehaved { peer, .. }) => Some(*peer),
+        | Event::Multicast(multicast::Event::Misbehaved { peer, .. })
+        | Event::Posting(posting::Event::Misbehaved { peer, .. }) => Some(*peer),
         _ => None,
     };
     net.events(&peer(number)).iter().filter_map(|(_, event)| by(event)).collect()
@@ -219,7 +237,78 @@ fn the_layer_that_is_due_first_sets_the_deadline() {
     let mut net = group(2, NetConfig::default());
     on_air(&mut net, 2..=2);
     let machine = net.machine(&peer(2));
-    let layers = [machine.overlay().deadline(), machine.multicast().deadline()];
+    let posting = machine.posting().and_then(|posting| posting.deadline());
+    let layers = [machine.overlay().deadline(), machine.multicast().deadline(), posting];
     assert_eq!(machine.deadline(), layers.into_iter().flatten().min());
     assert!(machine.deadline().is_some_and(|deadline| deadline.at > Time::ZERO));
+}
+
+#[test]
+fn posts_reach_all_members_while_some_die() {
+    // spec PO-5
+    let mut net = group(15, NetConfig { lost_per_mille: 20, ..NetConfig::default() });
+    for number in [2, 7] {
+        post(&mut net, number, &format!("from {number}"));
+        net.run_for(Duration::from_millis(500));
+    }
+    for number in [3, 6, 9] {
+        net.kill(peer(number));
+    }
+    post(&mut net, 10, "after the fall");
+    net.run_for(Duration::from_secs(4));
+    let all = [b"from 2".to_vec(), b"from 7".to_vec(), b"after the fall".to_vec()];
+    for number in (1..=15).filter(|number| net.is_alive(&peer(*number)) && ![2, 7, 10].contains(number)) {
+        assert_eq!(texts(&net, number), all, "member {number}");
+    }
+}
+
+#[test]
+fn who_brings_a_forged_post_is_dropped_by_the_overlay_and_kept_out() {
+    // `Misbehaved` of posting → `Ban`
+    let mut net = group(5, NetConfig::default());
+    let liar = peer(3);
+    net.tap(move |passing| match passing.message {
+        Message::Posting(posting::Message::Posts(posts)) if passing.from == liar => {
+            let mut bytes = posts_of(posts).to_vec();
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            Fate::Replace(Message::Posting(posting::Message::from_bytes(bytes.into()).expect("posts")))
+        }
+        _ => Fate::Pass,
+    });
+    post(&mut net, 3, "what its sender has not signed");
+    net.run_for(Duration::from_secs(2));
+    for number in [1, 2, 4, 5] {
+        assert_eq!(misdeeds(&net, number), [liar], "member {number}");
+        assert!(!net.links(&peer(number)).contains(&liar));
+        assert!(texts(&net, number).is_empty());
+    }
+}
+
+fn posts_of(posts: &[std::sync::Arc<posting::Post>]) -> Bytes {
+    posting::Message::Posts(posts.to_vec()).to_bytes()
+}
+
+#[test]
+fn who_speaks_of_posts_in_a_group_without_them_is_dropped() {
+    let mut net = group(3, NetConfig::default());
+    let silent = Setup { services: Services::default(), ..setup(4) };
+    net.add("n4", peer(4), Node::new(Config::default(), silent));
+    net.run_for(Duration::from_millis(1));
+    bootstrap(&mut net, 4, 1..4);
+    net.run_for(Duration::from_secs(2));
+    // The others took it for a member like themselves, and compared posts with it.
+    let mut dropped = misdeeds(&net, 4);
+    dropped.sort();
+    let mut others = [peer(1), peer(2), peer(3)];
+    others.sort();
+    assert_eq!(dropped, others);
+    post(&mut net, 4, "nobody may");
+    let is_refused = |(_, event): &(Time, Event)| {
+        matches!(
+            event,
+            Event::Posting(posting::Event::PostFailed { why: posting::PostError::NotAuthorized, .. })
+        )
+    };
+    assert!(net.events(&peer(4)).iter().any(is_refused));
 }

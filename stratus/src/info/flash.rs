@@ -91,18 +91,18 @@ impl NetStreamMulticastInfo {
 
 /// `NetGroupInfo`: bytes a second of the group's services other than multicast, averaged over a few seconds.
 ///
-/// Posting, directed routing and object replication do not exist yet: all of it is 0. The fields are there so that
-/// whoever shows them need not change.
+/// Directed routing and object replication do not exist yet: theirs are 0. The fields are there so that whoever shows
+/// them need not change.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NetGroupInfo {
-    /// 0: there is no posting yet.
+    /// Posts, with what signs them.
     pub posting_send_data_bytes_per_second: u64,
-    /// 0: there is no posting yet.
+    /// Announcements, requests and comparisons.
     pub posting_send_control_bytes_per_second: u64,
-    /// 0: there is no posting yet.
+    /// Posts, with what signs them.
     pub posting_receive_data_bytes_per_second: u64,
-    /// 0: there is no posting yet.
+    /// Announcements, requests and comparisons.
     pub posting_receive_control_bytes_per_second: u64,
     /// 0: there is no directed routing yet.
     pub routing_send_bytes_per_second: u64,
@@ -112,4 +112,16 @@ pub struct NetGroupInfo {
     pub object_replication_send_bytes_per_second: u64,
     /// 0: there is no object replication yet.
     pub object_replication_receive_bytes_per_second: u64,
+}
+
+impl NetGroupInfo {
+    pub(crate) fn of(posting: Rates) -> Self {
+        Self {
+            posting_send_data_bytes_per_second: posting.send_data,
+            posting_send_control_bytes_per_second: posting.send_control,
+            posting_receive_data_bytes_per_second: posting.receive_data,
+            posting_receive_control_bytes_per_second: posting.receive_control,
+            ..Self::default()
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod entering;
 mod meeting;
 mod names;
 mod passwords;
+mod posts;
 mod roles;
 mod routes;
 mod serverless;

@@ -106,6 +106,7 @@ impl Watch<Node> for Score {
             Event::Overlay(event) => self.overlay(me, event),
             Event::Multicast(event) => self.multicast(me, event),
             Event::Routing(event) => panic!("nothing is routed here: {event:?}"),
+            Event::Posting(_) => {}
         }
         (0, 0)
     }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use crate::tree::{PURE, crates, parse};
 
 /// Crate and the crates of ours that it may import.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("stratus-core", &[]),
     ("stratus-groupspec", &["stratus-core"]),
     ("stratus-overlay", &["stratus-core"]),
     ("stratus-multicast", &["stratus-core"]),
-    ("stratus-node", &["stratus-core", "stratus-overlay", "stratus-multicast"]),
+    ("stratus-posting", &["stratus-core"]),
+    ("stratus-node", &["stratus-core", "stratus-overlay", "stratus-multicast", "stratus-posting"]),
     ("stratus-transport", &["stratus-core", "stratus-groupspec"]),
     (
         "stratus",
@@ -19,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "stratus-groupspec",
             "stratus-overlay",
             "stratus-multicast",
+            "stratus-posting",
             "stratus-node",
             "stratus-transport",
         ],
@@ -51,7 +53,14 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ),
     (
         "stratus-sim",
-        &["stratus-core", "stratus-groupspec", "stratus-overlay", "stratus-multicast", "stratus-node"],
+        &[
+            "stratus-core",
+            "stratus-groupspec",
+            "stratus-overlay",
+            "stratus-multicast",
+            "stratus-posting",
+            "stratus-node",
+        ],
     ),
     // Every decoder has an entry point there.
     (
@@ -61,6 +70,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "stratus-groupspec",
             "stratus-overlay",
             "stratus-multicast",
+            "stratus-posting",
             "stratus-node",
             "stratus-transport",
         ],
@@ -73,6 +83,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "stratus-groupspec",
             "stratus-overlay",
             "stratus-multicast",
+            "stratus-posting",
             "stratus-node",
             "stratus-transport",
             "stratus",
@@ -135,7 +146,7 @@ fn tests_import_along_the_arrows_and_what_is_named_for_tests() {
 
 #[test]
 fn siblings_never_import_siblings() {
-    let layers = ["stratus-groupspec", "stratus-overlay", "stratus-multicast"];
+    let layers = ["stratus-groupspec", "stratus-overlay", "stratus-multicast", "stratus-posting"];
     for layer in layers {
         let mut row = allowed(&ARROWS, layer);
         row.retain(|name| layers.contains(&name.as_str()));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree::{crates, parse};
 
 /// Crate, dependency, what it does there that we should not write ourselves.
-const REASONS: [(&str, &[(&str, &str)]); 17] = [
+const REASONS: [(&str, &[(&str, &str)]); 18] = [
     (
         "stratus-core",
         &[
@@ -28,6 +28,7 @@ const REASONS: [(&str, &[(&str, &str)]); 17] = [
     ),
     ("stratus-overlay", &[("bytes", "encoded records")]),
     ("stratus-multicast", &[("bytes", "fragments")]),
+    ("stratus-posting", &[("bytes", "bodies of posts")]),
     ("stratus-node", &[("bytes", "what it passes between the layers")]),
     (
         "stratus-transport",

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use crate::tree::{files, read};
 
 /// Types that are read from bytes, and the entry point that reaches each.
-const REACHED: [(&str, &str); 37] = [
+const REACHED: [(&str, &str); 39] = [
     ("Aged", "overlay_message"),
+    ("Author", "posting_message"),
     ("Announcement", "multicast_announcement"),
     ("Availability", "multicast_map"),
     ("ClientMessage", "rendezvous_client"),
     ("Digest", "overlay_message"),
     ("GroupId", "rendezvous_client"),
     ("GroupAddress", "rendezvous_client"),
+    ("Item", "posting_message"),
     ("Manifest", "multicast_manifest"),
     ("Named", "rendezvous_server"),
     ("Own", "transport_frames"),

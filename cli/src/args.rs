@@ -19,12 +19,14 @@ mod classes;
 mod live;
 mod properties;
 mod reach;
+mod talk;
 mod words;
 
 pub(crate) use classes::Classes;
 pub(crate) use live::{Play, Publish, Relay};
 pub(crate) use properties::Properties;
 pub(crate) use reach::{Alias, Reach};
+pub(crate) use talk::{Chat, Listen, Post};
 pub(crate) use words::{Color, LogFormat};
 
 /// Live streams that viewers pass on to each other.
@@ -63,7 +65,9 @@ impl Arguments {
         match &self.command {
             Command::Publish(Publish { json: true, .. }) => Some(Stream::Stdout),
             Command::Play(Play { json: true, output: Place::Standard, .. }) => Some(Stream::Stderr),
-            Command::Play(Play { json: true, .. }) => Some(Stream::Stdout),
+            Command::Play(Play { json: true, .. })
+            | Command::Listen(Listen { json: true, .. })
+            | Command::Chat(Chat { json: true, .. }) => Some(Stream::Stdout),
             _ => None,
         }
     }
@@ -117,6 +121,12 @@ pub(crate) enum Command {
     Publish(Publish),
     /// Receive a live stream from a group
     Play(Play),
+    /// Say something to everybody in a group, those who come later included
+    Post(Post),
+    /// Show what is said in a group
+    Listen(Listen),
+    /// Talk in a group: a screen on a terminal, lines in a pipe
+    Chat(Chat),
     /// Server, publisher and viewers in this process, with a test picture; ends with a summary
     Demo(Demo),
     /// Measure many members in this process

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod chat;
 mod check_config;
 mod consent;
 mod demo;
@@ -22,6 +23,7 @@ mod sink;
 mod source;
 mod spec;
 mod status;
+mod talk;
 mod ts;
 
 use std::process::ExitCode;
@@ -66,6 +68,9 @@ fn settle(command: &mut Command) -> Result<LogSection, Failure> {
     match command {
         Command::Publish(publish) => settings::settle_publish(publish),
         Command::Play(play) => settings::settle_play(play),
+        Command::Post(post) => settings::settle_talk(&mut post.spec, &mut post.reach),
+        Command::Listen(listen) => settings::settle_talk(&mut listen.spec, &mut listen.reach),
+        Command::Chat(chat) => settings::settle_talk(&mut chat.spec, &mut chat.reach),
         _ => Ok(LogSection::default()),
     }
 }
@@ -76,6 +81,9 @@ fn run(arguments: &Arguments, settings: LogSection, console: Console) -> Result<
         Command::Group { action } => group::run(action, console),
         Command::Publish(options) => complete(publish::run(options, console)),
         Command::Play(options) => complete(play::run(options, console)),
+        Command::Post(options) => complete(talk::post(options, console)),
+        Command::Listen(options) => complete(talk::listen(options, console)),
+        Command::Chat(options) => complete(chat::run(options, console)),
         Command::Demo(options) => complete(demo::run(options, console)),
         Command::Bench { what } => bench::run(what, console),
         Command::Status(options) => complete(status::run(options, console)),

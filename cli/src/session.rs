@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::args::Reach;
 use crate::consent::Part;
-use crate::console::Console;
+use crate::console::{Console, Verbosity};
 use crate::events::{self, forward};
 use crate::identity;
 use crate::report::{Role, Watched};
@@ -149,6 +149,11 @@ impl Entrance {
                 }
             }
         }
+    }
+
+    /// The same without a word: where a screen is drawn nothing else may be written.
+    pub(crate) async fn quietly(self, wanted: Presence) -> Result<Company, Failure> {
+        Self { console: Console::new(Verbosity::Quiet), ..self }.entered(wanted).await
     }
 
     /// Ends only with the failure to enter; a group that was entered stays so.

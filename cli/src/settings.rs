@@ -1,4 +1,4 @@
-//! What the file and the environment may set for `publish` and `play`; flags go over both.
+//! What the file and the environment may set for commands that enter a group; flags go over both.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -99,6 +99,13 @@ pub(crate) fn settle_play(play: &mut Play) -> Result<LogSection, Failure> {
     resolve(&loaded, &mut play.spec, &mut play.reach)?;
     loaded.settings.fill_member(&mut play.properties);
     Ok(loaded.settings.fill(&mut play.reach))
+}
+
+/// Fills in what no flag said of how to get into a group in which something is posted or heard.
+pub(crate) fn settle_talk(spec: &mut String, reach: &mut Reach) -> Result<LogSection, Failure> {
+    let loaded = load(reach.config.as_deref())?;
+    resolve(&loaded, spec, reach)?;
+    Ok(loaded.settings.fill(reach))
 }
 
 /// The groups that have an alias, each with its groupspec's file. A file is named as seen from the one with the settings.

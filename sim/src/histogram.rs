@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::series::Curve;
+
 /// Width of a bin.
 const BIN_MICROS: u64 = 100;
 /// Bins; all that is longer than 30 s shares the last one.
@@ -41,6 +43,20 @@ impl Histogram {
             }
         }
         0.0
+    }
+
+    /// Whether nothing was counted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How quick so many in a hundred are, for every hundredth and the last few thousandths.
+    pub(crate) fn curve(&self) -> Curve {
+        if self.is_empty() {
+            return Curve::new();
+        }
+        let per_milles = (0..990).step_by(10).chain(990..=1_000);
+        per_milles.map(|per_mille| (self.quantile_ms(per_mille), per_mille as f64 / 10.0)).collect()
     }
 
     /// The longest, in milliseconds.

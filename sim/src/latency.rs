@@ -62,6 +62,11 @@ impl Globe {
         Self { seed, metros }
     }
 
+    /// Which cluster a member lives in.
+    pub fn metro(&self, member: u32) -> usize {
+        (mix(mix(self.seed ^ mix(u64::from(member) + 1))) % METROS as u64) as usize
+    }
+
     fn one_way(&self, a: u32, b: u32) -> Duration {
         let ((place_a, access_a), (place_b, access_b)) = (self.home(a), self.home(b));
         let gap: f64 = place_a.iter().zip(place_b).map(|(a, b)| (a - b) * (a - b)).sum();
@@ -76,7 +81,8 @@ impl Globe {
             state = mix(state);
             state
         };
-        let mut place = self.metros[(next() % METROS as u64) as usize];
+        let mut place = self.metros[self.metro(member)];
+        next();
         for axis in &mut place {
             *axis += (unit(next()) * 2.0 - 1.0) * METRO_RADIUS_KM / EARTH_RADIUS_KM;
         }
@@ -130,6 +136,11 @@ fn unit(bits: u64) -> f64 {
 fn pair_hash(seed: u64, a: u32, b: u32) -> u64 {
     let pair = u64::from(a.min(b)) << 32 | u64::from(a.max(b));
     mix(mix(seed) ^ mix(pair ^ 0x9e37_79b9_7f4a_7c15))
+}
+
+/// A number drawn for one member's packets to another: not the same as back.
+pub(crate) fn pair_draw(salt: u64, from: u32, to: u32) -> u64 {
+    mix(mix(salt) ^ mix((u64::from(from) << 32 | u64::from(to)) ^ 0x2545_f491_4f6c_dd1d))
 }
 
 /// The finaliser of SplitMix64.

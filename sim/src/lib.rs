@@ -20,8 +20,8 @@
 //!
 //! Messages travel as values, and their size is counted with every header ([`Size`]); a parity test against
 //! real sockets covers the codec. Control is reliable and in order, a loss costs it a round trip; datagrams are
-//! lost, overtake one another, and expire in the queue. Downlinks are not limited, there is no congestion
-//! but that of one's own uplink, and acknowledgements are a constant share.
+//! lost, overtake one another, and expire in the queue. There is no congestion but that of one's own uplink and
+//! downlink, and acknowledgements are a constant share. What the network would double, QUIC drops, so nothing is doubled.
 //!
 //! It refuses to look at a clock, to use threads, and to keep a table of pairs.
 
@@ -43,6 +43,7 @@ mod rivals;
 mod run;
 mod scenario;
 mod score;
+mod series;
 mod size;
 mod slab;
 mod source;
@@ -59,11 +60,12 @@ pub use queue::Queue;
 pub use report::{GroupResults, PartResults, Report, Results, RivalResults, SCHEMA, Timing};
 pub use run::{Options, Outcome, run};
 pub use scenario::{
-    AUDIO_WIRE_PER_PAYLOAD, Bootstrap, Invalid, Kill, LatencyLaw, Opponent, Opponents, Partition, Rules,
-    Scenario, Shape, Share, Uplinks, WIRE_PER_PAYLOAD,
+    AUDIO_WIRE_PER_PAYLOAD, Bootstrap, Invalid, Kill, LatencyLaw, Opponent, Opponents, Rules, Scenario,
+    Shape, Share, Spell, Uplinks, Victims, WIRE_PER_PAYLOAD,
 };
+pub use series::{Curve, Series};
 pub use size::{ACK_BYTES, HANDSHAKE_BYTES, MOST_LIVE_BYTES, Size};
 pub use trace::{Kind, Trace};
 pub use uplink::{Class, Uplink};
 pub use verify::MemoVerify;
-pub use world::{Config, Content, Head, Member, Packet, Totals, Watch, World};
+pub use world::{Config, Content, Head, Member, Packet, Rule, Totals, Trouble, Watch, World};

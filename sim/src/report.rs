@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::file::Verdict;
 use crate::scenario::{Opponent, Scenario};
+use crate::series::Series;
 
 /// One run: what was played and what came of it. Serialises to one line of JSON.
 ///
@@ -23,6 +24,9 @@ pub struct Report {
     /// What its file says must hold, and whether it did.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub must: Vec<Verdict>,
+    /// What plots are made of, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<Series>,
     /// How long it took here.
     pub timing: Timing,
 }
@@ -66,6 +70,14 @@ pub struct Results {
     pub max_ms: f64,
     /// From writing a message to the last survivor that plays it, in the mean.
     pub last_ms: f64,
+    /// Members that joined while it streamed.
+    pub joined: u32,
+    /// From joining, the server's answer included, to the first message: half of them are quicker.
+    pub join_p50_ms: f64,
+    /// 99 in 100 are quicker.
+    pub join_p99_ms: f64,
+    /// From the sending of a fragment that was lost to its coming after all: 99 in 100 are quicker.
+    pub repair_p99_ms: f64,
     /// Bytes on the wire, headers, handshakes and acknowledgements included, for a byte of payload played.
     pub wire_per_payload: f64,
     /// Payload and manifests received, for a byte of payload played.

@@ -13,6 +13,7 @@ use crate::histogram::Histogram;
 use crate::journal::Journal;
 use crate::last::Lasts;
 use crate::member::Purpose;
+use crate::series::Keeper;
 use crate::source::Source;
 use crate::world::{Content, Packet, Watch};
 
@@ -37,10 +38,16 @@ pub(crate) struct Score {
     warm_at: Time,
     /// What is older than this is not delivered.
     window: Duration,
+    /// Fragments that were lost on the way to those who play, and when they would have left.
+    awaited: Lookup<(u32, usize), Time>,
+    /// From there to when they came some other way.
+    pub(crate) repairs: Histogram,
     /// Where the fragments lie that were published: members pass on shared bytes, so whatever lies elsewhere is
     /// nobody's.
     known: Lookup<(usize, usize), ()>,
     pub(crate) anatomy: Option<Anatomy>,
+    /// What plots are made of, if asked for.
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) journal: Option<Journal>,
     pub(crate) faults: Faults,
     pub(crate) is_streaming: bool,
@@ -51,6 +58,8 @@ pub(crate) struct Score {
 pub(crate) struct Player {
     /// Number of the first message.
     pub(crate) first: Option<u32>,
+    /// When it came.
+    pub(crate) first_at: Option<Time>,
     /// Number of the last.
     pub(crate) last: Option<u32>,
     /// Messages delivered.
@@ -71,6 +80,10 @@ pub(crate) struct Faults {
     /// The first few.
     pub(crate) words: Vec<String>,
 }
+
+/// The window counts from when a member learned that there is a run (spec MC-10): that takes the run's hold, its journey,
+/// and in a group without enough uplink some more.
+const LEARNING: Duration = Duration::from_secs(1);
 
 /// Faults told in words.
 const MOST_WORDS: usize = 20;
@@ -122,8 +135,11 @@ impl Score {
             lasts: vec![Lasts::default(); streams.len()],
             warm_at,
             window,
+            awaited: Lookup::new(),
+            repairs: Histogram::new(),
             known: Lookup::new(),
             anatomy,
+            keeper: None,
             journal: None,
             faults: Faults::default(),
             is_streaming: false,
@@ -172,6 +188,17 @@ impl Score {
         }
     }
 
+    /// A fragment that was lost before may have come after all.
+    fn repaired(&mut self, now: Time, member: u32, message: &Message) {
+        let Message::Multicast(multicast::Message::Fragment { payload, .. }) = message else { return };
+        if self.awaited.is_empty() {
+            return;
+        }
+        if let Some(lost_at) = self.awaited.remove(&(member, payload.as_ptr() as usize)) {
+            self.repairs.add(now.since(lost_at));
+        }
+    }
+
     fn heard(&mut self, now: Time, member: u32, event: Heard) -> (u64, u64) {
         match event {
             Heard::Message { stream, message } => return self.played(now, member, &stream, &message),
@@ -215,7 +242,7 @@ impl Score {
         if written.pieces != message.pieces {
             self.faults.add(now, member, || format!("message {number} is not as it was published"));
         }
-        if now.since(written.at) > self.window {
+        if now.since(written.at) > self.window + LEARNING {
             let age = now.since(written.at);
             self.faults.add(now, member, || format!("message {number} came after the window, {age:?} old"));
         }
@@ -225,9 +252,13 @@ impl Score {
             return seen;
         }
         player.first.get_or_insert(number);
+        player.first_at.get_or_insert(now);
         player.last = Some(number);
         player.messages += 1;
         player.bytes += written.len();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.played(written.at.as_micros() / 1_000_000, now.since(written.at));
+        }
         if written.at >= self.warm_at {
             let delay = now.since(written.at);
             self.delays[0].add(delay);
@@ -251,9 +282,21 @@ impl Watch<Node> for Score {
         }
     }
 
+    fn lost(&mut self, sent_at: Time, packet: &Packet<Message>) {
+        let Content::Message(Message::Multicast(multicast::Message::Fragment { payload, .. })) =
+            &packet.content
+        else {
+            return;
+        };
+        if self.cast.plays(packet.head.to) {
+            self.awaited.insert((packet.head.to, payload.as_ptr() as usize), sent_at);
+        }
+    }
+
     fn arrived(&mut self, now: Time, packet: &Packet<Message>) {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
         self.received[packet.head.to as usize] += Purpose::of(message, packet.head.length);
+        self.repaired(now, packet.head.to, message);
         if let Some(anatomy) = &mut self.anatomy {
             anatomy.arrived(now, packet, message);
         }

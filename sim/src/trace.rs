@@ -42,6 +42,8 @@ pub enum Kind {
     Dropped = 11,
     /// The application heard of something: its own two numbers.
     Event = 12,
+    /// A member stopped for a while: until when.
+    Freeze = 13,
 }
 
 /// Bytes hashed at once; BLAKE3 is fastest in large pieces.

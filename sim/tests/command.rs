@@ -202,3 +202,28 @@ fn a_plan_leaves_a_file_for_each_run_once_and_compare_tells_what_changed() {
     let none = stratus_sim(&["compare", &into("base"), "Cargo.toml"]);
     assert_eq!(none.status.code(), Some(2));
 }
+
+#[test]
+fn a_report_draws_a_curve_for_each_run_and_refuses_runs_without_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let play = |name: &str, more: &[&str]| {
+        let output = stratus_sim(&[&["run"], &TINY[..], &["--out", &path(name)], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    play("stream", &["--series", "--rivals", "gossipsub_free"]);
+    play("group", &["--series", "--publishers", "0"]);
+    play("bare", &["--seed", "2"]);
+    let output = stratus_sim(&["report", &path("stream"), &path("group"), "--into", &path("plots")]);
+    let names = String::from_utf8(output.stdout).unwrap();
+    let expected = ["delay", "hops", "convergence", "members", "timeline"];
+    let expected = expected.map(|name| format!("{}\n", path(&format!("plots/{name}.svg"))));
+    assert_eq!(names, expected.concat(), "{}", String::from_utf8_lossy(&output.stderr));
+    let delay = std::fs::read_to_string(path("plots/delay.svg")).unwrap();
+    assert!(delay.starts_with("<svg") && delay.contains("gossipsub_free, 6 members"), "{delay}");
+    let thick = delay.matches("stroke-width=\"2\"").count();
+    assert_eq!(thick, 2 + 2, "two curves, each with its mark in the legend");
+    let bare = stratus_sim(&["report", &path("bare")]);
+    assert_eq!(bare.status.code(), Some(2));
+    assert!(String::from_utf8(bare.stderr).unwrap().contains("was played without --series"));
+}

@@ -3,6 +3,7 @@ use std::time::Duration;
 use stratus_core::{Rng, Time};
 
 use crate::report::GroupResults;
+use crate::series::Curve;
 
 mod crowd;
 #[cfg(test)]
@@ -39,6 +40,10 @@ pub(crate) struct Census {
     counted: u64,
     right: u64,
     walks: Walks,
+    /// When it was counted how many were right: their share.
+    history: Vec<(Time, f64)>,
+    /// Look-ups by the hops they took, in the end.
+    hops: Vec<u32>,
 }
 
 /// Look-ups, and what came of them.
@@ -72,7 +77,21 @@ impl Census {
             counted: 0,
             right: 0,
             walks: Walks::default(),
+            history: Vec::new(),
+            hops: Vec::new(),
         }
+    }
+
+    /// Seconds, and the share of members that were right.
+    pub(crate) fn history(&self) -> Curve {
+        self.history.iter().map(|(at, share)| (at.as_micros() as f64 / 1e6, *share)).collect()
+    }
+
+    /// Hops, and look-ups that took so many in the end.
+    pub(crate) fn hops(&self) -> Curve {
+        let most = self.hops.last().copied().unwrap_or_default();
+        let count = |hops| self.hops.iter().filter(|other| **other == hops).count();
+        (0..=most).map(|hops| (f64::from(hops), count(hops) as f64)).collect()
     }
 
     /// Counts at `now`; `is_observed` once the group has settled.
@@ -92,6 +111,7 @@ impl Census {
         }
         let exact = crowd.right_count(RING_EACH_SIDE);
         let is_exact = exact == crowd.len();
+        self.history.push((now, crate::report::ratio(exact as f64, crowd.len() as f64)));
         if is_settling && self.ring_at.is_none() {
             let has_ring = crowd.right_successors() as f64 >= RING * crowd.len() as f64;
             self.ring_at = has_ring.then_some(now);
@@ -119,6 +139,7 @@ impl Census {
             }
         }
         hops.sort_unstable();
+        self.hops.clone_from(&hops);
         let links: Vec<usize> = crowd.link_counts();
         let count = crowd.len() as f64;
         let since = |from: Time, at: Option<Time>| at.map(|at| at.since(from).as_secs_f64());

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use stratus_sim::{
-    Bootstrap, Kill, LatencyLaw, Multiple, Opponents, Partition, Scenario, Shape, Share, parse_duration,
+    Bootstrap, Kill, LatencyLaw, Multiple, Opponents, Scenario, Shape, Share, Spell, Victims, parse_duration,
     parse_rate,
 };
 
@@ -56,6 +56,18 @@ pub(super) struct ScenarioFlags {
     /// Share of packets lost, 0 to 0.5.
     #[arg(long)]
     loss: Option<f64>,
+    /// Packets lost in a row, in the mean.
+    #[arg(long)]
+    burst: Option<u32>,
+    /// SHARE@LOSS: that share of all pairs loses that share of packets, in one direction.
+    #[arg(long)]
+    one_way: Option<Share>,
+    /// One direction of each pair takes up to this much longer than the other.
+    #[arg(long, value_parser = parse_duration)]
+    asymmetry: Option<Duration>,
+    /// What may come in to a viewer, as a multiple of the wire rate of what it plays, or none for no limit.
+    #[arg(long)]
+    downlink: Option<Multiple>,
     /// Datagrams take up to this much longer, so that they overtake one another.
     #[arg(long, value_parser = parse_duration)]
     jitter: Option<Duration>,
@@ -77,9 +89,21 @@ pub(super) struct ScenarioFlags {
     /// SHARE@TIME: that share of the viewers (of all, where nothing is played) vanishes that long after the stream began, such as 0.33@10s.
     #[arg(long)]
     kill: Option<Kill>,
+    /// Who dies then: anybody, all on a stretch of the ring, or whole clusters of the globe.
+    #[arg(long, value_enum)]
+    victims: Option<VictimsName>,
+    /// SHARE@TIME+LENGTH: that share stops for so long and goes on, such as 0.25@10s+5s.
+    #[arg(long)]
+    freeze: Option<Spell>,
+    /// TIMES@TIME+LENGTH: so many times the viewers join within so long, such as 9@10s+10s.
+    #[arg(long)]
+    crowd: Option<Spell>,
+    /// For how long a fragment is worth having.
+    #[arg(long, value_parser = parse_duration)]
+    window: Option<Duration>,
     /// SHARE@TIME+LENGTH: that share can reach only one another from then on, for so long, such as 0.5@10s+5min.
     #[arg(long)]
-    partition: Option<Partition>,
+    partition: Option<Spell>,
     /// Whom newcomers are told of: by a server of 26 members, or of the first member alone.
     #[arg(long, value_enum)]
     bootstrap: Option<BootstrapName>,
@@ -127,6 +151,23 @@ impl From<BootstrapName> for Bootstrap {
     }
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum VictimsName {
+    Random,
+    Arc,
+    Region,
+}
+
+impl From<VictimsName> for Victims {
+    fn from(name: VictimsName) -> Self {
+        match name {
+            VictimsName::Random => Self::Random,
+            VictimsName::Arc => Self::Arc,
+            VictimsName::Region => Self::Region,
+        }
+    }
+}
+
 /// A number of viewers, or `all`.
 #[derive(Clone, Copy)]
 struct Viewers(Option<u32>);
@@ -161,6 +202,10 @@ impl ScenarioFlags {
             download_only: self.download_only.unwrap_or(base.download_only),
             latency: self.latency.unwrap_or(base.latency),
             loss: self.loss.unwrap_or(base.loss),
+            burst: self.burst.unwrap_or(base.burst),
+            one_way: self.one_way.or(base.one_way),
+            asymmetry: self.asymmetry.unwrap_or(base.asymmetry),
+            downlink: self.downlink.map_or(base.downlink, |multiple| multiple.0),
             jitter: self.jitter.unwrap_or(base.jitter),
             secs: self.secs.unwrap_or(base.secs),
             join_over: self.join_over.unwrap_or(base.join_over),
@@ -168,6 +213,10 @@ impl ScenarioFlags {
             lead_in: self.lead_in.unwrap_or(base.lead_in),
             warm_up: self.warm_up.unwrap_or(base.warm_up),
             kill: self.kill.or(base.kill),
+            victims: self.victims.map_or(base.victims, Victims::from),
+            freeze: self.freeze.or(base.freeze),
+            crowd: self.crowd.or(base.crowd),
+            window: self.window.unwrap_or(base.window),
             partition: self.partition.or(base.partition),
             bootstrap: self.bootstrap.map_or(base.bootstrap, Bootstrap::from),
             churn: self.churn.unwrap_or(base.churn),
@@ -198,6 +247,14 @@ mod tests {
             latency: LatencyLaw::Coordinate,
             jitter: Duration::from_micros(1_500),
             kill: "0.5@3s".parse().ok(),
+            burst: 25,
+            one_way: "0.3@0.5".parse().ok(),
+            asymmetry: Duration::from_millis(7),
+            downlink: Some(3.0),
+            victims: Victims::Arc,
+            freeze: "0.25@2s+3s".parse().ok(),
+            crowd: "9@1s+2s".parse().ok(),
+            window: Duration::from_secs(2),
             partition: "0.25@4s+7s".parse().ok(),
             bootstrap: Bootstrap::One,
             churn: 0.495,

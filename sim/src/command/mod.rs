@@ -12,6 +12,7 @@ mod flags;
 mod plan;
 mod play;
 mod replay;
+mod report;
 mod spread;
 mod sweep;
 
@@ -33,6 +34,8 @@ enum Action {
     Plan(Box<plan::PlanArguments>),
     /// Says what got better and worse from one set of runs to another; ends with 5 if anything got worse.
     Compare(compare::CompareArguments),
+    /// Draws runs that were played with --series: delay, hops, convergence, members, delay over time, as SVG.
+    Report(report::ReportArguments),
     /// Plays scenario files and makes a table: what each promises, what came of it, whether it held.
     Scoreboard(board::BoardArguments),
     /// Runs a recorded node again, step by step, and says where it first does something else than then.
@@ -53,6 +56,7 @@ impl Arguments {
             Action::Sweep(arguments) => exit(sweep::sweep(&arguments)),
             Action::Plan(arguments) => exit(plan::plan(&arguments)),
             Action::Compare(arguments) => exit(compare::compare(&arguments)),
+            Action::Report(arguments) => exit(report::report(&arguments)),
             Action::Scoreboard(arguments) => exit(board::board(&arguments)),
             Action::Replay { file } => replay::replay(&file),
         }

@@ -27,6 +27,9 @@ pub(super) struct RunArguments {
     /// Writes the line of JSON to this file instead of stdout, as a whole or not at all; if the file is there, nothing is played.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Adds to the line what `report` draws.
+    #[arg(long)]
+    series: bool,
     /// Says on stderr where delay arises.
     #[arg(short, long)]
     verbose: bool,
@@ -52,6 +55,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<bool, Failure> {
     let options = Options {
         trace_lines: arguments.trace_events,
         with_anatomy: arguments.verbose,
+        with_series: arguments.series,
         journal_of: arguments.journal.as_ref().map(|_| arguments.journal_of),
     };
     let played = Played::of(&scenario, file.as_ref().map_or(&[], |file| &file.must), options);
@@ -111,6 +115,7 @@ impl Played {
             scenario: scenario.clone(),
             results: outcome.results.clone(),
             must: must.clone(),
+            series: outcome.series.clone(),
             timing: *timing,
         };
         serde_json::to_string(&report).map_err(io::Error::from)

@@ -52,6 +52,10 @@ fn what_is_unknown_impossible_or_missing_is_refused_with_its_line() {
         ("\"<= 145\"", "\"< 145\"", "line 14: not a bound such as"),
         ("strong.carried", "strong.carries", "line 15: no such figure among the results"),
         ("goal = \"A5\"", "gaol = \"A5\"", "line 2: unknown field `gaol`"),
+        ("kill = \"0.5@3s\"", "victims = \"region\"", "line 11: only a globe has regions"),
+        ("kill = \"0.5@3s\"", "freeze = \"0.5@19s+3s\"", "line 11: a share of 0 to 1 may freeze"),
+        ("kill = \"0.5@3s\"", "one_way = \"0.5@0.95\"", "line 11: one-way loss must be SHARE@LOSS"),
+        ("kill = \"0.5@3s\"", "rivals = [\"gossip\"]", "line 11: expected gossipsub, "),
         ("seed = 7\n", "", "line 1: missing field `seed`"),
         ("seed = 7", "seed = -7", "line 3: invalid value"),
         (

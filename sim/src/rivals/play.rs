@@ -10,14 +10,15 @@ use super::{Order, Rival};
 use crate::rendezvous::Listing;
 use crate::report::{RivalResults, ratio};
 use crate::scenario::{Opponent, Rules, Scenario, Uplinks};
+use crate::series::Curve;
 use crate::source::Source;
 use crate::world::{Config, World};
 
 /// HyParView shuffles once a minute, and its overlay is better afterwards: it is given two.
 const REHEARSAL: Duration = Duration::from_secs(130);
 
-/// Plays the scenario's stream by the rules of another; `window` is how late a delivery still counts.
-pub(crate) fn play(scenario: &Scenario, opponent: Opponent, window: Duration) -> RivalResults {
+/// Plays the scenario's stream by the rules of another; answers what came of it and how quick it was. `window` is how late a delivery still counts.
+pub(crate) fn play(scenario: &Scenario, opponent: Opponent, window: Duration) -> (RivalResults, Curve) {
     match opponent.rules {
         Rules::GossipSub => Play::<GossipSub>::new(scenario, opponent, window).play(),
         Rules::Plumtree => Play::<Plumtree>::new(scenario, opponent, window).play(),
@@ -46,6 +47,8 @@ impl<'a, M: Rival> Play<'a, M> {
         let stream = Scenario { secs: warm_up + secs, ..scenario.clone() };
         let between = Config {
             loss_ppm: (scenario.loss * 1e6).round() as u32,
+            burst: scenario.burst,
+            rules: scenario.rules(),
             jitter: scenario.jitter,
             // They have limits of their own, if any.
             most_links: usize::MAX,
@@ -63,7 +66,7 @@ impl<'a, M: Rival> Play<'a, M> {
         }
     }
 
-    fn play(mut self) -> RivalResults {
+    fn play(mut self) -> (RivalResults, Curve) {
         self.assemble();
         self.world.run_until(self.start);
         self.world.watch.is_streaming = true;
@@ -76,7 +79,7 @@ impl<'a, M: Rival> Play<'a, M> {
             }
         }
         self.world.run_until(self.world.now() + self.window);
-        self.results(wire_before)
+        (self.results(wire_before), self.world.watch.delays.curve())
     }
 
     /// Everybody joins, as in ours, and is told of others by the same server.

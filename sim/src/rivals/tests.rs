@@ -13,7 +13,7 @@ fn plain(secs: u64) -> Scenario {
 
 fn played(rival: &str, members: u32, rate_bits: u64, secs: u64) -> RivalResults {
     let scenario = Scenario { members, rate_bits, ..plain(secs) };
-    play(&scenario, rival.parse().unwrap(), Duration::from_secs(8))
+    play(&scenario, rival.parse().unwrap(), Duration::from_secs(8)).0
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn plumtree_is_as_quick_and_sends_as_much_as_iroh_gossip_in_its_own_simulator() 
     let mut sums = [0.0; 2];
     for seed in 1..=4 {
         let scenario = Scenario { members: 100, rate_bits: 18_048, seed, ..plain(15) };
-        let results = play(&scenario, "plumtree_free".parse().unwrap(), Duration::from_secs(8));
+        let (results, _) = play(&scenario, "plumtree_free".parse().unwrap(), Duration::from_secs(8));
         assert_eq!((results.delivered_ratio, results.messages), (1.0, 30));
         sums = [sums[0] + results.last_ms / 4.0, sums[1] + results.copies / 4.0];
     }

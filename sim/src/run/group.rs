@@ -60,7 +60,7 @@ impl Group for Seen<'_> {
 impl Run<'_> {
     pub(super) fn count(&mut self) {
         let (now, is_observed) = (self.world.now(), self.world.watch.is_streaming);
-        let has_newcomers = self.scenario.churn > 0.0;
+        let has_newcomers = self.scenario.churn > 0.0 || self.scenario.crowd.is_some();
         if let Some(census) = &mut self.census {
             census.count(now, &Seen { world: &self.world, places: &self.places, has_newcomers }, is_observed);
         }
@@ -77,7 +77,7 @@ impl Run<'_> {
     }
 
     pub(super) fn group_results(&mut self) -> Option<GroupResults> {
-        let has_newcomers = self.scenario.churn > 0.0;
+        let has_newcomers = self.scenario.churn > 0.0 || self.scenario.crowd.is_some();
         let seen = Seen { world: &self.world, places: &self.places, has_newcomers };
         let results = self.census.as_mut()?.results(&seen);
         let seconds: f64 = (0..self.world.member_count()).map(|member| self.observed_for(member)).sum();

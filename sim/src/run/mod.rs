@@ -18,9 +18,11 @@ use crate::report::{Results, ratio};
 use crate::rivals;
 use crate::scenario::{Bootstrap, Scenario, Share};
 use crate::score::Score;
+use crate::series::{Keeper, Series};
 use crate::source::Source;
 use crate::world::{self, Totals, World};
 
+mod faults;
 mod group;
 mod oracles;
 mod results;
@@ -45,6 +47,8 @@ pub struct Options {
     pub trace_lines: u64,
     /// Whether to follow each fragment and say where delay arises.
     pub with_anatomy: bool,
+    /// Whether to keep what plots are made of.
+    pub with_series: bool,
     /// Whose inputs to write down, by number, if anybody's.
     pub journal_of: Option<u32>,
 }
@@ -60,6 +64,8 @@ pub struct Outcome {
     pub anatomy: Vec<String>,
     /// The first events, if asked for.
     pub trace_lines: Vec<String>,
+    /// What plots are made of, if asked for.
+    pub series: Option<Series>,
     /// A member's journal, if asked for: see [`stratus_node::journal`].
     pub journal: Vec<u8>,
 }
@@ -71,8 +77,11 @@ pub fn run(scenario: &Scenario, options: Options) -> Outcome {
     let window = run.config.multicast.window_duration;
     let mut outcome = run.outcome();
     for opponent in &scenario.rivals {
-        let theirs = rivals::play(scenario, *opponent, window).beside(&outcome.results);
-        outcome.results.rivals.insert(opponent.name(), theirs);
+        let (theirs, delay) = rivals::play(scenario, *opponent, window);
+        outcome.results.rivals.insert(opponent.name(), theirs.beside(&outcome.results));
+        if let Some(series) = &mut outcome.series {
+            series.rivals.insert(opponent.name().into(), delay);
+        }
     }
     outcome
 }
@@ -94,6 +103,8 @@ enum Act {
     Unpublish,
     Check,
     Part,
+    Freeze,
+    Crowd,
     Count,
 }
 
@@ -133,7 +144,8 @@ impl<'a> Run<'a> {
         let group = GroupSpecifier::unnamed(chance.seed()).publish_key_seed(chance.seed()).build();
         let publish_at = Time::ZERO + scenario.join_over + scenario.settle;
         let start = publish_at + scenario.lead_in;
-        let config = Config::default();
+        let mut config = Config::default();
+        config.multicast.window_duration = scenario.window;
         let keys = group.keys();
         let cast = Cast::new(scenario);
         let count = cast.stream_count();
@@ -151,9 +163,12 @@ impl<'a> Run<'a> {
             config.multicast.window_duration,
             anatomy,
         );
+        score.keeper = options.with_series.then(Keeper::default);
         score.journal = options.journal_of.map(Journal::of);
         let between = world::Config {
             loss_ppm: (scenario.loss * 1e6).round() as u32,
+            burst: scenario.burst,
+            rules: scenario.rules(),
             jitter: scenario.jitter,
             ..world::Config::new(scenario.latency.draw(scenario.seed))
         };
@@ -196,18 +211,7 @@ impl<'a> Run<'a> {
             self.plan(at, Act::Join);
         }
         self.plan(publish_at, Act::Publish);
-        if let Some(kill) = self.scenario.kill {
-            self.plan(start + kill.at, Act::Kill);
-        }
-        if let Some(cut) = self.scenario.partition {
-            self.plan(start + cut.at, Act::Part);
-        }
-        let minutes = self.scenario.secs.as_secs_f64() / 60.0;
-        let replaced = self.scenario.churn * f64::from(self.scenario.mortal_count()) * minutes;
-        for _ in 0..replaced.round() as u64 {
-            let at = start + self.chance.between(Duration::ZERO, self.scenario.secs);
-            self.plan(at, Act::Replace);
-        }
+        self.plan_spells(start);
         self.plan(self.end_at, Act::Unpublish);
         self.plan(Time::ZERO + CHECK_EVERY, Act::Check);
         if self.census.is_some() {
@@ -268,6 +272,8 @@ impl<'a> Run<'a> {
             Act::Unlist(member) => self.listing.remove(&self.address_of(member)),
             Act::Unpublish => self.unpublish(),
             Act::Part => self.part(),
+            Act::Freeze => self.freeze(),
+            Act::Crowd => self.join(),
             Act::Count => {
                 self.count();
                 self.plan(self.world.now() + COUNT_EVERY, Act::Count);
@@ -301,6 +307,9 @@ impl<'a> Run<'a> {
         let mut header = Header::new(&config, &setup, &self.chance);
         let node = Node::new(config, setup);
         let member = self.world.join(peer, node, rate);
+        if let Some(downlink) = self.downlink(number, part) {
+            self.world.limit_downlink(member, downlink);
+        }
         self.places.push(self.keys.ring.address(&peer).prefix());
         header.entropy = self.world.entropy(member);
         if let Some(journal) = self.world.watch.journal.as_mut().filter(|journal| journal.is_of(member)) {
@@ -332,6 +341,13 @@ impl<'a> Run<'a> {
             Part::Usual | Part::DownloadOnly | Part::Idle => uplink.map(|multiple| multiple * played),
         };
         multiple.and_then(|multiple| NonZeroU64::new(self.scenario.wire_rate(multiple)))
+    }
+
+    /// Wire bytes a second that may come in to a member that plays.
+    fn downlink(&self, member: u32, part: Part) -> Option<NonZeroU64> {
+        let played = self.world.watch.cast.played_by(member).count();
+        let multiple = self.scenario.downlink.filter(|_| played > 0 && part != Part::Publisher)?;
+        NonZeroU64::new(self.scenario.wire_rate(multiple * played as f64))
     }
 
     fn bootstrap(&mut self, member: u32) {
@@ -381,46 +397,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn kill(&mut self) {
-        let share = self.scenario.kill.map_or(0.0, |kill| kill.share);
-        let mut victims = self.mortals();
-        self.chance.shuffle(&mut victims);
-        victims.truncate((victims.len() as f64 * share).round() as usize);
-        for victim in victims {
-            self.kill_one(victim);
-        }
-    }
-
-    /// Living members that may die: those that play and do not publish, or all where nothing is played.
-    fn mortals(&self) -> Vec<u32> {
-        let watch = &self.world.watch;
-        let is_mortal = |member: &u32| {
-            self.census.is_some() || watch.cast.plays(*member) && watch.cast.part(*member) != Part::Publisher
-        };
-        let everybody = 0..self.world.member_count();
-        everybody.filter(|member| self.world.is_alive(*member)).filter(is_mortal).collect()
-    }
-
-    fn kill_one(&mut self, victim: u32) {
-        self.world.watch.cast.roles[victim as usize].left_at = Some(self.world.now());
-        self.world.kill(victim);
-        self.plan(self.world.now() + LISTED_FOR, Act::Unlist(victim));
-    }
-
-    /// A viewer goes, with or without a word, and a newcomer takes its place.
-    fn replace(&mut self) {
-        let mortals = self.mortals();
-        let Some(leaver) = self.chance.pick(&mortals).copied() else { return };
-        if self.chance.chance(1, 2) {
-            self.kill_one(leaver);
-        } else {
-            self.world.watch.cast.roles[leaver as usize].left_at = Some(self.world.now());
-            self.listing.remove(&self.address_of(leaver));
-            self.world.leave(leaver, Command::Overlay(overlay::Command::Leave));
-        }
-        self.join();
-    }
-
     fn unpublish(&mut self) {
         let living: Vec<u32> =
             (0..self.world.member_count()).filter(|member| self.world.is_alive(*member)).collect();
@@ -454,10 +430,17 @@ impl<'a> Run<'a> {
 
     fn outcome(mut self) -> Outcome {
         let results = self.results();
+        let right = self.census.as_ref().map(|census| (census.history(), census.hops()));
         let watch = &mut self.world.watch;
+        let delay = watch.delays[0].curve();
+        let series = watch.keeper.take().map(|keeper| {
+            let (right, hops) = right.unwrap_or_default();
+            let (members, p99) = (keeper.members.clone(), keeper.p99());
+            Series { delay, hops, right, members, p99, rivals: BTreeMap::new() }
+        });
         let anatomy = watch.anatomy.as_mut().map(Anatomy::lines).unwrap_or_default();
         let faults = std::mem::take(&mut watch.faults.words);
         let journal = watch.journal.as_mut().map(Journal::take).unwrap_or_default();
-        Outcome { results, faults, anatomy, trace_lines: self.world.trace().take_lines(), journal }
+        Outcome { results, faults, anatomy, trace_lines: self.world.trace().take_lines(), series, journal }
     }
 }

@@ -32,6 +32,11 @@ impl Run<'_> {
         self.totals = totals;
         self.check_limits();
         self.note_state();
+        if self.world.watch.keeper.is_some() {
+            let living = (0..self.world.member_count()).filter(|member| self.world.is_alive(*member)).count();
+            let point = (now.as_micros() as f64 / 1e6, living as f64);
+            self.world.watch.keeper.iter_mut().for_each(|keeper| keeper.members.push(point));
+        }
     }
 
     /// Nothing that strangers can grow is over its limit. Looks at some members each time.

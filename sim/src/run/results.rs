@@ -6,6 +6,7 @@ use stratus_multicast::MulticastInfo;
 
 use super::Run;
 use crate::cast::{Part, Role};
+use crate::histogram::Histogram;
 use crate::member::Purpose;
 use crate::report::{PartResults, Results, ratio};
 use crate::score::Player;
@@ -102,14 +103,11 @@ impl Run<'_> {
         score.sent.iter().for_each(|purpose| sent += *purpose);
         let publishers_sent: u64 =
             of_part(Part::Publisher).map(|member| score.sent[member as usize].payload).sum();
-        let idle_media = of_part(Part::Idle).map(|member| {
-            let (sent, received) = (score.sent[member as usize], score.received[member as usize]);
-            sent.payload + sent.auth + received.payload + received.auth
-        });
         let mut received = Purpose::default();
         self.survivors().for_each(|member| received += score.received[member as usize]);
         let played = everybody().flat_map(|member| (0..published.len()).map(move |stream| (member, stream)));
         let played_bytes: u64 = played.map(|(member, stream)| score.player(member, stream).bytes).sum();
+        let (joined, joins) = self.joins();
         let of_survivors = |part: u64| ratio(part as f64, sums.count as f64);
         let of_payload = |part: u64| ratio(part as f64, sent.payload as f64);
         Results {
@@ -130,12 +128,16 @@ impl Run<'_> {
             p99_ms: score.delays[0].quantile_ms(990),
             max_ms: score.delays[0].longest_ms(),
             last_ms: score.last_ms(),
+            joined,
+            join_p50_ms: joins.quantile_ms(500),
+            join_p99_ms: joins.quantile_ms(990),
+            repair_p99_ms: score.repairs.quantile_ms(990),
             wire_per_payload: ratio((self.wire_bytes() - self.wire_before) as f64, played_bytes as f64),
             media_ratio: ratio((received.payload + received.auth) as f64, sums.bytes as f64),
             received_ratio: ratio(received.all() as f64, sums.bytes as f64),
             publisher_copies: ratio(publishers_sent as f64, self.published_bytes() as f64),
             peer_share: 1.0 - of_payload(publishers_sent),
-            idle_media_bytes: idle_media.sum(),
+            idle_media_bytes: of_part(Part::Idle).map(|member| self.media_bytes(member)).sum(),
             parts: self.parts(),
             group,
             pushed_share: ratio(sums.pushed as f64, (sums.pushed + sums.pulled) as f64),
@@ -154,6 +156,32 @@ impl Run<'_> {
             trace_hash: self.world.trace().hash(),
             ..Results::default()
         }
+    }
+
+    /// Bytes of payload and manifests that a member sent and received.
+    fn media_bytes(&self, member: u32) -> u64 {
+        let score = &self.world.watch;
+        let (sent, received) = (score.sent[member as usize], score.received[member as usize]);
+        sent.payload + sent.auth + received.payload + received.auth
+    }
+
+    /// Those who joined while it streamed, and how long they waited for their first messages.
+    fn joins(&self) -> (u32, Histogram) {
+        let (score, start) = (&self.world.watch, self.end_at - self.scenario.secs);
+        let (mut joined, mut waits) = (0, Histogram::new());
+        for member in (0..self.world.member_count()).filter(|member| score.cast.plays(*member)) {
+            let joined_at = score.cast.roles[member as usize].joined_at;
+            if joined_at < start {
+                continue;
+            }
+            joined += 1;
+            let firsts =
+                score.cast.played_by(member).filter_map(|stream| score.player(member, stream).first_at);
+            if let Some(first_at) = firsts.min() {
+                waits.add(first_at.since(joined_at));
+            }
+        }
+        (joined, waits)
     }
 
     /// Over what the survivors play, of streams with so many messages each.

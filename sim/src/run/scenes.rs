@@ -97,3 +97,49 @@ fn a_recorded_member_does_the_same_again() {
         assert!(replay.steps() > 1_000 && replay.rest() == 0, "{} steps", replay.steps());
     }
 }
+
+/// Forty members, a small stream of six seconds.
+fn troubled() -> Scenario {
+    Scenario { members: 40, rate_bits: 500_000, secs: Duration::from_secs(6), ..small() }
+}
+
+/// What came of it, with nothing wrong in it.
+fn borne(scenario: &Scenario) -> Results {
+    let Outcome { results, faults, .. } = run(scenario, Options::default());
+    let scenario = serde_json::to_string(scenario).unwrap();
+    assert_eq!(faults, Vec::<String>::new(), "{scenario}");
+    assert!(results.continuity >= 0.999, "continuity {} of {scenario}", results.continuity);
+    results
+}
+
+#[test]
+fn bursts_crooked_links_and_narrow_ways_in_are_borne() {
+    let bursts = borne(&Scenario { loss: 0.03, burst: 10, ..troubled() });
+    assert!(bursts.repair_p99_ms > 20.0 && bursts.repair_p99_ms < 2_000.0, "{}", bursts.repair_p99_ms);
+    borne(&Scenario { one_way: "0.3@0.3".parse().ok(), ..troubled() });
+    borne(&Scenario { asymmetry: Duration::from_millis(40), downlink: Some(1.5), ..troubled() });
+}
+
+#[test]
+fn members_that_stop_for_a_while_go_on_and_others_miss_nothing() {
+    let freeze = "0.25@1s+3s".parse().ok();
+    let results = borne(&Scenario { freeze, ..troubled() });
+    assert_eq!(results.complete_share, 1.0, "{results:#?}");
+}
+
+#[test]
+fn a_crowd_that_comes_at_once_plays_soon() {
+    let crowd = "4@1s+2s".parse().ok();
+    let results = borne(&Scenario { crowd, uplink: None, source_uplink: None, ..troubled() });
+    assert_eq!((results.members, results.joined), (40 + 4 * 39, 4 * 39));
+    assert!(results.join_p50_ms > 60.0 && results.join_p99_ms < 500.0, "{results:#?}");
+}
+
+#[test]
+fn a_stretch_of_the_ring_or_a_region_may_die() {
+    use crate::scenario::Victims;
+    let kill = "0.3@2s".parse().ok();
+    let arc = Scenario { kill, victims: Victims::Arc, ..troubled() };
+    let region = Scenario { latency: LatencyLaw::Coordinate, victims: Victims::Region, ..arc.clone() };
+    assert_eq!((borne(&arc).survivors, borne(&region).survivors), (27, 27));
+}

@@ -95,6 +95,7 @@ fn a_run_is_one_line_whose_timing_stands_apart() {
         seed: 1,
         results: results(&scenario),
         must: Vec::new(),
+        series: None,
         timing: Timing::default(),
         scenario,
     };

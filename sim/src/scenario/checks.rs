@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Bootstrap, Invalid, Scenario, Shape, Share};
+use super::{Bootstrap, Invalid, LatencyLaw, Scenario, Shape, Share, Spell, Victims};
 
 /// Field, whether it holds, what must.
 type Check = (&'static str, bool, &'static str);
@@ -13,7 +13,9 @@ impl Scenario {
             .cast_checks()
             .into_iter()
             .chain(self.number_checks())
+            .chain(self.path_checks())
             .chain(self.fault_checks())
+            .chain(self.spell_checks())
             .chain(self.rival_checks());
         match checks.into_iter().find(|(_, holds, _)| !holds) {
             Some((field, _, must)) => Err(Invalid { field, must }),
@@ -63,6 +65,45 @@ impl Scenario {
         ]
     }
 
+    fn path_checks(&self) -> [Check; 4] {
+        let is_lossy = self
+            .one_way
+            .is_none_or(|one_way| is_share(one_way.share) && (0.0..=0.9).contains(&one_way.multiple));
+        let second = Duration::from_secs(1);
+        [
+            ("burst", (1..=1_000).contains(&self.burst), "bursts must be of 1 to 1000 packets"),
+            ("one_way", is_lossy, "one-way loss must be SHARE@LOSS, the loss at most 0.9"),
+            ("downlink", is_multiple(self.downlink), "downlink must be a positive multiple or none"),
+            ("window", (second..=second * 60).contains(&self.window), "the window must be 1s to 60s"),
+        ]
+    }
+
+    fn spell_checks(&self) -> [Check; 3] {
+        let is_within = |spell: &Option<Spell>, most: f64| {
+            spell.is_none_or(|spell| {
+                (0.0..=most).contains(&spell.share) && spell.at + spell.lasts <= self.secs
+            })
+        };
+        let has_regions = self.latency == LatencyLaw::Coordinate;
+        [
+            (
+                "freeze",
+                is_within(&self.freeze, 1.0),
+                "a share of 0 to 1 may freeze and must thaw before the end",
+            ),
+            (
+                "crowd",
+                is_within(&self.crowd, 100.0),
+                "a crowd must be at most 100 times the viewers and come before the end",
+            ),
+            (
+                "victims",
+                self.victims != Victims::Region || has_regions,
+                "only a globe has regions: latency coordinate",
+            ),
+        ]
+    }
+
     fn fault_checks(&self) -> [Check; 4] {
         let within = |until: Duration| until <= self.secs;
         [
@@ -85,8 +126,9 @@ impl Scenario {
     fn rival_checks(&self) -> [Check; 2] {
         let is_plain_cast = self.publishers == 1 && self.streams == 1 && self.viewers.is_none();
         let has_classes = self.strong.is_some() || self.weak.is_some() || self.download_only > 0.0;
-        let is_quiet = self.kill.is_none() && self.partition.is_none() && self.churn == 0.0;
-        let is_plain = is_plain_cast && !has_classes && is_quiet;
+        let spells = [self.partition, self.freeze, self.crowd];
+        let is_quiet = self.kill.is_none() && spells.iter().all(Option::is_none) && self.churn == 0.0;
+        let is_plain = is_plain_cast && !has_classes && is_quiet && self.downlink.is_none();
         let is_constant = self.shape == Shape::Constant && self.bootstrap == Bootstrap::Server;
         let names: Vec<&str> = self.rivals.iter().map(|rival| rival.name()).collect();
         let is_twice = (1..names.len()).any(|place| names[..place].contains(&names[place]));

@@ -4,13 +4,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::world::{Rule, Trouble};
+
 mod checks;
 mod forms;
 mod opponent;
 mod values;
 
 pub use opponent::{Opponent, Opponents, Rules, Uplinks};
-pub use values::{Bootstrap, Kill, LatencyLaw, Partition, Shape, Share};
+pub use values::{Bootstrap, Kill, LatencyLaw, Shape, Share, Spell, Victims};
 
 /// What is played in one run: publishers, viewers of all their streams, and members that play nothing.
 ///
@@ -53,6 +55,16 @@ pub struct Scenario {
     pub latency: LatencyLaw,
     /// Share of packets lost, 0 to 1.
     pub loss: f64,
+    /// Packets lost in a row, in the mean.
+    pub burst: u32,
+    /// Links that lose more in one direction: so large a share of the directed pairs loses so large a share of packets.
+    pub one_way: Option<Share>,
+    /// One direction of each pair takes up to this much longer than the other.
+    #[serde(with = "forms::duration")]
+    pub asymmetry: Duration,
+    /// What may come in to a viewer, as a multiple of the wire rate of all that it plays; `None`: not limited.
+    #[serde(deserialize_with = "forms::multiple")]
+    pub downlink: Option<f64>,
     /// Most that a datagram is delayed beyond its travel time.
     #[serde(with = "forms::duration")]
     pub jitter: Duration,
@@ -71,12 +83,21 @@ pub struct Scenario {
     /// Messages written this early in the stream do not count for delay; they must arrive all the same.
     #[serde(with = "forms::duration")]
     pub warm_up: Duration,
+    /// For how long a fragment is worth having.
+    #[serde(with = "forms::duration")]
+    pub window: Duration,
     /// Whom newcomers are told of.
     pub bootstrap: Bootstrap,
     /// Whether many die at once.
     pub kill: Option<Kill>,
+    /// Who dies then.
+    pub victims: Victims,
+    /// Whether some stop for a while, as processes that are not run.
+    pub freeze: Option<Spell>,
+    /// Whether a crowd comes at once: so many times the viewers, within so long.
+    pub crowd: Option<Spell>,
     /// Whether some are cut off from the others for a while.
-    pub partition: Option<Partition>,
+    pub partition: Option<Spell>,
     /// Share of the viewers (of all members, where nothing is played) that go within a minute, each replaced by a
     /// newcomer; half say goodbye. Sessions are exponential: a median of 1.4 min is a churn of 0.495.
     pub churn: f64,
@@ -125,14 +146,22 @@ impl Default for Scenario {
             download_only: 0.0,
             latency: LatencyLaw::Uniform { low: Duration::from_millis(10), high: Duration::from_millis(50) },
             loss: 0.0,
+            burst: 1,
+            one_way: None,
+            asymmetry: Duration::ZERO,
+            downlink: None,
             jitter: Duration::ZERO,
             join_over: Duration::from_secs(3),
             settle: Duration::from_secs(5),
             lead_in: Duration::from_millis(300),
             secs: Duration::from_secs(20),
             warm_up: Duration::ZERO,
+            window: Duration::from_secs(8),
             bootstrap: Bootstrap::Server,
             kill: None,
+            victims: Victims::Random,
+            freeze: None,
+            crowd: None,
             partition: None,
             churn: 0.0,
             rivals: Vec::new(),
@@ -145,8 +174,25 @@ impl Scenario {
     /// When the last fault is over, after the stream began; `None`: there is none, or they never end.
     pub fn faults_end(&self) -> Option<Duration> {
         let kill = self.kill.map(|kill| kill.at);
-        let partition = self.partition.map(|cut| cut.at + cut.lasts);
-        if self.churn > 0.0 { None } else { kill.max(partition) }
+        let spells = [self.partition, self.freeze, self.crowd].into_iter().flatten();
+        let last = spells.map(|spell| spell.at + spell.lasts).max();
+        if self.churn > 0.0 { None } else { kill.max(last) }
+    }
+
+    /// What troubles some links.
+    pub fn rules(&self) -> Vec<Rule> {
+        let ppm = |share: f64| (share * 1e6).round() as u32;
+        let lossy = self.one_way.map(|one_way| Rule {
+            pairs_ppm: ppm(one_way.share),
+            salt: self.seed ^ 0x1055,
+            trouble: Trouble::Lose(ppm(one_way.multiple)),
+        });
+        let longer = (!self.asymmetry.is_zero()).then_some(Rule {
+            pairs_ppm: 1_000_000,
+            salt: self.seed ^ 0xa5,
+            trouble: Trouble::Delay(self.asymmetry),
+        });
+        lossy.into_iter().chain(longer).collect()
     }
 
     /// How many play besides publishers, in the beginning.

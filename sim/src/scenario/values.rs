@@ -30,6 +30,18 @@ pub enum Bootstrap {
     One,
 }
 
+/// Who dies when many do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Victims {
+    /// Drawn one by one.
+    Random,
+    /// All on one stretch of the ring.
+    Arc,
+    /// All of one cluster of the globe after another, until there are enough.
+    Region,
+}
+
 /// How travel times are drawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LatencyLaw {
@@ -132,18 +144,18 @@ impl fmt::Display for Kill {
     }
 }
 
-/// A share of the members can reach only one another for a while.
+/// Something happens to a share of the members for a while.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Partition {
-    /// 0 to 1.
+pub struct Spell {
+    /// Of all.
     pub share: f64,
     /// After the stream began.
     pub at: Duration,
-    /// Until it heals.
+    /// For so long.
     pub lasts: Duration,
 }
 
-impl FromStr for Partition {
+impl FromStr for Spell {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -153,7 +165,7 @@ impl FromStr for Partition {
     }
 }
 
-impl fmt::Display for Partition {
+impl fmt::Display for Spell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}+{}", self.share, duration_text(self.at), duration_text(self.lasts))
     }
@@ -180,4 +192,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(LatencyLaw, Share, Kill, Partition, Opponent);
+as_text!(LatencyLaw, Share, Kill, Spell, Opponent);

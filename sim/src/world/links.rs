@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use stratus_core::{Input, PeerId, Time};
 
+use super::weather::{Verdict, judge};
 use super::{Happening, Member, Watch, World};
 use crate::size::HANDSHAKE_BYTES;
 use crate::trace::Kind;
@@ -17,6 +18,10 @@ pub(super) struct Link {
     pub(super) one_way: Duration,
     /// When the last reliable message in this direction arrives, by lane: nothing reliable overtakes.
     pub(super) in_order_until: [Time; 2],
+    /// Whether packets are being lost, where they are lost in bursts.
+    pub(super) is_bad: bool,
+    /// What the rules say of what this end sends.
+    pub(super) verdict: Verdict,
     /// Closed by this end, which has not heard so yet.
     pub(super) is_closing: bool,
 }
@@ -71,6 +76,11 @@ impl Links {
         into.extend(self.links.iter().filter(|link| !link.is_closing).map(|link| link.peer));
     }
 
+    /// The other's number of each, and the link's own.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.links.iter().map(|link| (link.peer, link.number))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.links.len()
     }
@@ -89,18 +99,30 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         if from == to || self.seats[from as usize].links.open(to).is_some() {
             return;
         }
-        let at = self.now + self.config.latency.one_way(from, to) * 3;
+        let at = self.now + self.one_way(from, to) * 2 + self.one_way(to, from);
         self.queue.schedule(at, Happening::Dialled { from, to });
     }
 
+    /// Travel time from one member to another, rules counted.
+    pub(super) fn one_way(&self, from: u32, to: u32) -> Duration {
+        self.config.latency.one_way(from, to) + self.verdict(from, to).later
+    }
+
+    fn verdict(&self, from: u32, to: u32) -> Verdict {
+        judge(&self.config.rules, from, to)
+    }
+
     pub(super) fn dialled(&mut self, from: u32, to: u32) {
+        if let Some(thaws_at) = self.frozen_until(from) {
+            return self.queue.schedule(thaws_at, Happening::Dialled { from, to });
+        }
         let (dialler, listener) = (&self.seats[from as usize], &self.seats[to as usize]);
         if !self.is_alive(from) || dialler.links.open(to).is_some() {
             return;
         }
         let most = self.config.most_links;
-        if !self.is_alive(to) || self.cut_until(from, to).is_some() {
-            let waited = self.config.latency.one_way(from, to) * 3;
+        if !self.is_awake(to) || self.cut_until(from, to).is_some() {
+            let waited = self.one_way(from, to) * 2 + self.one_way(to, from);
             let rest = self.config.dial_timeout.saturating_sub(waited);
             self.queue.schedule(self.now + rest, Happening::DialFailed { from, to });
         } else if dialler.links.len() >= most || listener.links.len() >= most {
@@ -118,6 +140,10 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     }
 
     pub(super) fn dial_came_to_nothing(&mut self, from: u32, peer: PeerId) {
+        if let Some(thaws_at) = self.frozen_until(from) {
+            let peer = Box::new(peer);
+            return self.queue.schedule(thaws_at, Happening::DialledNobody { from, peer });
+        }
         if self.is_alive(from) {
             self.totals.dials_failed += 1;
             self.trace.add(self.now, from, Kind::DialFailed, 0, 0);
@@ -128,19 +154,21 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     fn link_up(&mut self, from: u32, to: u32) {
         let number = self.next_link;
         self.next_link += 1;
-        let one_way = self.config.latency.one_way(from, to);
         for (member, peer) in [(to, from), (from, to)] {
             // An end that has not heard of the old link's end hears of it first.
             if let Some(old) = self.seats[member as usize].links.get(peer) {
                 let old = old.number;
                 self.link_gone(member, peer, old);
             }
+            let (one_way, verdict) = (self.one_way(member, peer), self.verdict(member, peer));
             let seat = &mut self.seats[member as usize];
             seat.links.insert(Link {
                 peer,
                 number,
                 one_way,
                 in_order_until: [Time::ZERO; 2],
+                is_bad: false,
+                verdict,
                 is_closing: false,
             });
             seat.uplink.owe(HANDSHAKE_BYTES);
@@ -165,6 +193,9 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     }
 
     pub(super) fn link_gone(&mut self, member: u32, peer: u32, link: u32) {
+        if let Some(thaws_at) = self.frozen_until(member) {
+            return self.queue.schedule(thaws_at, Happening::LinkGone { member, peer, link });
+        }
         let seat = &mut self.seats[member as usize];
         if seat.links.get(peer).is_none_or(|current| current.number != link) {
             return;

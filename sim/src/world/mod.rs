@@ -14,9 +14,12 @@ mod links;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod weather;
 
 use links::Links;
 pub use traffic::{Content, Head, Packet};
+use weather::Downlink;
+pub use weather::{Rule, Trouble};
 
 /// What the world can drive: a machine that hears links, messages and commands.
 pub trait Member:
@@ -41,6 +44,11 @@ pub trait Watch<M: Member> {
     /// A packet has left its sender's uplink.
     fn sent(&mut self, now: Time, packet: &Packet<M::Message>) {
         let _ = (now, packet);
+    }
+
+    /// A packet was lost on the way; its last byte left at `sent_at`.
+    fn lost(&mut self, sent_at: Time, packet: &Packet<M::Message>) {
+        let _ = (sent_at, packet);
     }
 
     /// A packet is about to be handed to a living receiver over a link that is up.
@@ -69,6 +77,10 @@ pub struct Config {
     pub latency: Latency,
     /// Packets lost in a million. A lost datagram is gone; anything reliable comes a round trip later.
     pub loss_ppm: u32,
+    /// Packets lost in a row, in the mean; 1: each on its own.
+    pub burst: u32,
+    /// Trouble on some links.
+    pub rules: Vec<Rule>,
     /// Datagrams take up to this much longer, each on its own, so that they overtake one another.
     pub jitter: Duration,
     /// How long a dial to nobody takes to fail.
@@ -87,6 +99,8 @@ impl Config {
         Self {
             latency,
             loss_ppm: 0,
+            burst: 1,
+            rules: Vec::new(),
             jitter: Duration::ZERO,
             dial_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(20),
@@ -146,11 +160,26 @@ pub struct World<M: Member, W: Watch<M>> {
 enum Happening {
     Wake(u32),
     UplinkFree(u32),
+    /// It is at its receiver's way in.
+    Knock(u32),
     Arrive(u32),
-    Dialled { from: u32, to: u32 },
-    DialFailed { from: u32, to: u32 },
-    DialledNobody { from: u32, peer: Box<PeerId> },
-    LinkGone { member: u32, peer: u32, link: u32 },
+    Dialled {
+        from: u32,
+        to: u32,
+    },
+    DialFailed {
+        from: u32,
+        to: u32,
+    },
+    DialledNobody {
+        from: u32,
+        peer: Box<PeerId>,
+    },
+    LinkGone {
+        member: u32,
+        peer: u32,
+        link: u32,
+    },
 }
 
 /// A member's place in the world.
@@ -161,6 +190,9 @@ struct Seat<M> {
     life: Life,
     links: Links,
     uplink: Uplink<u32>,
+    downlink: Downlink,
+    /// Until when it does nothing and hears nothing.
+    frozen_until: Time,
     /// When the queue will wake it, if it will.
     armed: Option<Time>,
     sent_bytes: u64,
@@ -212,6 +244,8 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             life: Life::Alive,
             links: Links::default(),
             uplink: Uplink::new(rate, self.config.queue_bytes),
+            downlink: Downlink::new(None),
+            frozen_until: Time::ZERO,
             armed: None,
             sent_bytes: 0,
             is_apart: false,
@@ -225,7 +259,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
 
     /// Gives a living member a command, and does what it asks for.
     pub fn command(&mut self, member: u32, command: M::Command) {
-        if self.is_alive(member) {
+        if self.is_awake(member) {
             self.trace.add(self.now, member, Kind::Command, 0, 0);
             self.turn(member, Some(Input::Command(command)));
         }
@@ -255,6 +289,38 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             self.send_close(member, link.peer, link.number);
         }
         self.seats[member as usize].life = Life::Leaving;
+    }
+
+    /// From now on no more than so many wire bytes a second come in to a member.
+    pub fn limit_downlink(&mut self, member: u32, rate: NonZeroU64) {
+        self.seats[member as usize].downlink = Downlink::new(Some(rate));
+    }
+
+    /// The member stops for a while, as a process that is not run: it says nothing, and hears afterwards what came to it.
+    /// If that is long enough, its peers' transports take it for gone, and so does its own.
+    pub fn freeze(&mut self, member: u32, until: Time) {
+        self.trace.add(self.now, member, Kind::Freeze, until.as_micros(), 0);
+        self.seats[member as usize].frozen_until = until;
+        let given_up_at = self.now + self.config.idle_timeout;
+        if until <= given_up_at {
+            return;
+        }
+        let links: Vec<(u32, u32)> = self.seats[member as usize].links.numbers().collect();
+        for (peer, link) in links {
+            self.queue.schedule(given_up_at, Happening::LinkGone { member: peer, peer: member, link });
+            self.queue.schedule(until, Happening::LinkGone { member, peer, link });
+        }
+    }
+
+    /// Until when a member does nothing, if it does not.
+    fn frozen_until(&self, member: u32) -> Option<Time> {
+        let until = self.seats[member as usize].frozen_until;
+        (until > self.now).then_some(until)
+    }
+
+    /// Whether it lives and is run.
+    fn is_awake(&self, member: u32) -> bool {
+        self.is_alive(member) && self.frozen_until(member).is_none()
     }
 
     /// Cuts `apart` off from all others until a moment: datagrams between the sides are lost, what is reliable comes
@@ -356,6 +422,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         match happening {
             Happening::Wake(member) => self.wake(member),
             Happening::UplinkFree(member) => self.uplink_free(member),
+            Happening::Knock(packet) => self.knock(packet),
             Happening::Arrive(packet) => self.arrive(packet),
             Happening::Dialled { from, to } => self.dialled(from, to),
             Happening::DialFailed { from, to } => self.dial_failed(from, to),
@@ -365,12 +432,17 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     }
 
     fn wake(&mut self, member: u32) {
+        let frozen_until = self.frozen_until(member);
         let seat = &mut self.seats[member as usize];
         // A wake-up that was overtaken by a sooner one, or that nobody lives to hear.
         if seat.armed != Some(self.now) || seat.life != Life::Alive {
             return;
         }
         seat.armed = None;
+        if let Some(thaws_at) = frozen_until {
+            seat.armed = Some(thaws_at);
+            return self.queue.schedule(thaws_at, Happening::Wake(member));
+        }
         match seat.machine.deadline() {
             Some(deadline) if deadline.at <= self.now => {
                 self.trace.add(self.now, member, Kind::Wake, 0, 0);

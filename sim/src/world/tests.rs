@@ -323,3 +323,67 @@ fn nothing_is_left_under_way_in_the_end() {
     world.run_until(Time::from_millis(60_000));
     assert_eq!((world.packet_count(), world.queue.len()), (0, 0));
 }
+
+#[test]
+fn a_frozen_member_hears_afterwards_what_came_and_says_nothing_until_then() {
+    let mut world = pair(still(), 0);
+    world.freeze(1, Time::from_millis(3_000));
+    say(&mut world, 7, 50, push(9_000));
+    say(&mut world, 8, 50, Delivery::Control);
+    world.command(1, Order::Dial(peer(0)));
+    world.run_until(Time::from_millis(2_999));
+    assert_eq!(notes(&world), Vec::<u64>::new());
+    world.run_until(Time::from_millis(3_001));
+    assert_eq!(notes(&world), [7, 8]);
+    assert_eq!((world.link_count(0), world.link_count(1)), (1, 1), "three seconds end no link");
+}
+
+#[test]
+fn a_member_that_is_frozen_for_long_is_given_up_by_both_ends() {
+    let config = still();
+    let idle = config.idle_timeout;
+    let mut world = pair(config, 0);
+    world.freeze(1, Time::from_millis(1_000) + idle * 2);
+    world.run_until(Time::from_millis(1_001) + idle);
+    assert_eq!((world.link_count(0), world.link_count(1)), (0, 1), "it does not know yet");
+    world.command(0, Order::Dial(peer(1)));
+    world.run_until(Time::from_millis(1_001) + idle * 2);
+    assert_eq!((world.link_count(0), world.link_count(1)), (0, 0));
+    assert_eq!(world.totals().dials_failed, 1, "nobody answers at a frozen member");
+}
+
+#[test]
+fn what_a_rule_says_of_one_direction_does_not_concern_the_other() {
+    let salt = (0..).find(|salt| {
+        let rule = Rule { pairs_ppm: 500_000, salt: *salt, trouble: Trouble::Lose(900_000) };
+        let loses = |from, to| weather::judge(&[rule], from, to).loss_ppm > 0;
+        loses(0, 1) && !loses(1, 0)
+    });
+    let rule = Rule { pairs_ppm: 500_000, salt: salt.unwrap(), trouble: Trouble::Lose(900_000) };
+    let mut world = pair(Config { rules: vec![rule], ..still() }, 0);
+    for number in 0..200 {
+        say(&mut world, number, 50, push(9_000));
+        let back =
+            Order::Say { to: peer(0), note: Note { number: 500 + number, length: 50 }, how: push(9_000) };
+        world.command(1, back);
+    }
+    world.run_until(Time::from_millis(5_000));
+    let heard = notes(&world);
+    let there = heard.iter().filter(|number| **number < 500).count();
+    assert!((5..50).contains(&there), "{there} of 200 came through");
+    assert_eq!(heard.len() - there, 200);
+}
+
+#[test]
+fn a_downlink_lets_in_no_more_than_its_rate() {
+    let mut world = pair(still(), 0);
+    world.limit_downlink(1, NonZeroU64::new(100_000).unwrap());
+    for number in 0..50 {
+        say(&mut world, number, 1_000, push(9_000));
+    }
+    world.run_until(Time::from_millis(9_000));
+    // A datagram of 1,062 bytes takes 10.6 ms; what would wait more than a quarter of a second is dropped.
+    let (first, last) = (world.watch.arrived[0].0, world.watch.arrived.last().unwrap().0);
+    assert_eq!(world.watch.arrived.len(), 24);
+    assert_eq!(last.since(first), Duration::from_micros(10_620) * 23);
+}

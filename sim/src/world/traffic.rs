@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use stratus_core::{Delivery, Input, PeerId, Time};
 
+use super::weather::is_next_lost;
 use super::{Happening, Life, Member, Watch, World};
 use crate::size::{ACK_BYTES, MOST_LIVE_BYTES, Size};
 use crate::trace::Kind;
@@ -115,9 +116,10 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         packet.head.sent_at = sent_at;
         self.watch.sent(self.now, packet);
         match self.arrival(Head { sent_at, ..head }) {
-            Some(at) => self.queue.schedule(at, Happening::Arrive(number)),
+            Some(at) => self.queue.schedule(at, Happening::Knock(number)),
             None => {
-                self.packets.take(number);
+                let packet = self.packets.take(number);
+                self.watch.lost(sent_at, &packet);
                 self.trace.add(self.now, head.from, Kind::Lost, u64::from(head.to), head.size.bytes);
             }
         }
@@ -126,10 +128,11 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     /// When a packet arrives, if it does.
     fn arrival(&mut self, head: Head) -> Option<Time> {
         let link = self.seats[head.from as usize].links.get(head.to);
-        let one_way =
-            link.map_or_else(|| self.config.latency.one_way(head.from, head.to), |link| link.one_way);
+        let one_way = link.map_or_else(|| self.one_way(head.from, head.to), |link| link.one_way);
         let lane = match head.how {
-            Delivery::Live { .. } if self.cut_until(head.from, head.to).is_some() || self.is_lost(1) => {
+            Delivery::Live { .. }
+                if self.cut_until(head.from, head.to).is_some() || self.is_lost(head, 1) =>
+            {
                 return None;
             }
             Delivery::Live { .. } => return Some(head.sent_at + one_way + self.jitter()),
@@ -164,7 +167,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     /// trip later, at the price of another packet.
     fn repeats(&mut self, head: Head) -> u32 {
         let mut repeats = 0;
-        while repeats < MOST_REPEATS && self.is_lost(head.size.packets) {
+        while repeats < MOST_REPEATS && self.is_lost(head, head.size.packets) {
             repeats += 1;
         }
         self.seats[head.from as usize].sent_bytes += u64::from(repeats) * head.size.bytes / head.size.packets;
@@ -172,9 +175,17 @@ impl<M: Member, W: Watch<M>> World<M, W> {
     }
 
     /// Whether any of so many packets is lost on the way.
-    fn is_lost(&mut self, packets: u64) -> bool {
-        let share = u64::from(self.config.loss_ppm);
-        let is_lost = share > 0 && (0..packets).any(|_| self.chance.chance(share, 1_000_000));
+    fn is_lost(&mut self, head: Head, packets: u64) -> bool {
+        let (chance, burst) = (&mut self.chance, self.config.burst);
+        let link = self.seats[head.from as usize].links.get_mut(head.to);
+        let share = self.config.loss_ppm.max(link.as_ref().map_or(0, |link| link.verdict.loss_ppm));
+        let is_lost = match link {
+            _ if share == 0 => false,
+            Some(link) if burst > 1 => {
+                (0..packets).any(|_| is_next_lost(&mut link.is_bad, share, burst, chance))
+            }
+            _ => (0..packets).any(|_| chance.chance(u64::from(share), 1_000_000)),
+        };
         self.totals.lost_packets += u64::from(is_lost);
         is_lost
     }
@@ -191,7 +202,28 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         self.trace.add(self.now, from, Kind::Dropped, u64::from(to), size.bytes);
     }
 
+    /// A packet has come to its receiver's way in.
+    pub(super) fn knock(&mut self, number: u32) {
+        let Head { from, to, size, how, .. } = self.packets.get(number).head;
+        let may_be_dropped = matches!(how, Delivery::Live { .. });
+        let in_at = self.seats[to as usize].downlink.admit(self.now, size.bytes, may_be_dropped);
+        match in_at {
+            Some(at) if at > self.now => self.queue.schedule(at, Happening::Arrive(number)),
+            Some(_) => self.arrive(number),
+            None => {
+                let packet = self.packets.take(number);
+                self.totals.lost_packets += 1;
+                self.watch.lost(self.now, &packet);
+                self.trace.add(self.now, from, Kind::Lost, u64::from(to), size.bytes);
+            }
+        }
+    }
+
     pub(super) fn arrive(&mut self, number: u32) {
+        let head = self.packets.get(number).head;
+        if let Some(thaws_at) = self.frozen_until(head.to) {
+            return self.queue.schedule(thaws_at, Happening::Arrive(number));
+        }
         let packet = self.packets.take(number);
         let Head { from: peer, to: member, size, link: number, .. } = packet.head;
         let seat = &mut self.seats[member as usize];

@@ -140,6 +140,7 @@ const REASONS: [(&str, &[(&str, &str)]); 18] = [
             ("blake3", "the trace hash, and the key of a remembered verdict"),
             ("bytes", "payloads"),
             ("clap", "its command line"),
+            ("plotters", "plots of runs, as SVG"),
             ("rayon", "runs of a sweep side by side"),
             ("serde", "its JSON line"),
             ("serde_json", "its JSON line"),

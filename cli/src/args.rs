@@ -20,6 +20,7 @@ mod live;
 mod properties;
 mod reach;
 mod talk;
+mod routes;
 mod words;
 
 pub(crate) use classes::Classes;
@@ -27,6 +28,7 @@ pub(crate) use live::{Play, Publish, Relay};
 pub(crate) use properties::Properties;
 pub(crate) use reach::{Alias, Reach};
 pub(crate) use talk::{Chat, Listen, Post};
+pub(crate) use routes::{DhtCommand, DhtGet, DhtPut, Mode, Route, Target};
 pub(crate) use words::{Color, LogFormat};
 
 /// Live streams that viewers pass on to each other.
@@ -64,6 +66,8 @@ impl Arguments {
     fn events(&self) -> Option<Stream> {
         match &self.command {
             Command::Publish(Publish { json: true, .. }) => Some(Stream::Stdout),
+            Command::Route(Route { json: true, .. }) => Some(Stream::Stdout),
+            Command::Dht { action } if action.json() => Some(Stream::Stdout),
             Command::Play(Play { json: true, output: Place::Standard, .. }) => Some(Stream::Stderr),
             Command::Play(Play { json: true, .. })
             | Command::Listen(Listen { json: true, .. })
@@ -127,6 +131,14 @@ pub(crate) enum Command {
     Listen(Listen),
     /// Talk in a group: a screen on a terminal, lines in a pipe
     Chat(Chat),
+    /// Send over the group's ring to a member, or show what comes here
+    Route(Route),
+    /// Have the group keep small values, and find them again
+    Dht {
+        /// Which of both.
+        #[command(subcommand)]
+        action: DhtCommand,
+    },
     /// Server, publisher and viewers in this process, with a test picture; ends with a summary
     Demo(Demo),
     /// Measure many members in this process

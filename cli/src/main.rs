@@ -6,6 +6,7 @@ mod chat;
 mod check_config;
 mod consent;
 mod demo;
+mod dht;
 mod events;
 mod feed;
 mod group;
@@ -17,6 +18,7 @@ mod play;
 mod progress;
 mod publish;
 mod report;
+mod route;
 mod session;
 mod settings;
 mod sink;
@@ -68,9 +70,14 @@ fn settle(command: &mut Command) -> Result<LogSection, Failure> {
     match command {
         Command::Publish(publish) => settings::settle_publish(publish),
         Command::Play(play) => settings::settle_play(play),
-        Command::Post(post) => settings::settle_talk(&mut post.spec, &mut post.reach),
-        Command::Listen(listen) => settings::settle_talk(&mut listen.spec, &mut listen.reach),
-        Command::Chat(chat) => settings::settle_talk(&mut chat.spec, &mut chat.reach),
+        Command::Post(post) => settings::settle_member(&mut post.spec, &mut post.reach),
+        Command::Listen(listen) => settings::settle_member(&mut listen.spec, &mut listen.reach),
+        Command::Chat(chat) => settings::settle_member(&mut chat.spec, &mut chat.reach),
+        Command::Route(route) => settings::settle_member(&mut route.spec, &mut route.reach),
+        Command::Dht { action } => {
+            let (spec, reach) = action.reach();
+            settings::settle_member(spec, reach)
+        }
         _ => Ok(LogSection::default()),
     }
 }
@@ -84,6 +91,8 @@ fn run(arguments: &Arguments, settings: LogSection, console: Console) -> Result<
         Command::Post(options) => complete(talk::post(options, console)),
         Command::Listen(options) => complete(talk::listen(options, console)),
         Command::Chat(options) => complete(chat::run(options, console)),
+        Command::Route(options) => complete(route::run(options, console)),
+        Command::Dht { action } => complete(dht::run(action, console)),
         Command::Demo(options) => complete(demo::run(options, console)),
         Command::Bench { what } => bench::run(what, console),
         Command::Status(options) => complete(status::run(options, console)),

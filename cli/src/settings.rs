@@ -101,8 +101,8 @@ pub(crate) fn settle_play(play: &mut Play) -> Result<LogSection, Failure> {
     Ok(loaded.settings.fill(&mut play.reach))
 }
 
-/// Fills in what no flag said of how to get into a group in which something is posted or heard.
-pub(crate) fn settle_talk(spec: &mut String, reach: &mut Reach) -> Result<LogSection, Failure> {
+/// Fills in what no flag said of how to get into a group in which nothing is streamed.
+pub(crate) fn settle_member(spec: &mut String, reach: &mut Reach) -> Result<LogSection, Failure> {
     let loaded = load(reach.config.as_deref())?;
     resolve(&loaded, spec, reach)?;
     Ok(loaded.settings.fill(reach))

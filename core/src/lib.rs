@@ -9,6 +9,7 @@
 
 mod bits;
 mod bucket;
+mod hash;
 mod histogram;
 mod identity;
 mod lookup;
@@ -24,6 +25,7 @@ mod wire;
 
 pub use bits::BitSet;
 pub use bucket::{Bucket, Rate};
+pub use hash::derived_hash;
 pub use histogram::Histogram;
 pub use identity::{GroupId, Identity, PeerId, PublicKey, Signature};
 pub use lookup::Lookup;

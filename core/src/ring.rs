@@ -30,6 +30,13 @@ impl RingKey {
     pub fn address(&self, peer: &PeerId) -> GroupAddress {
         GroupAddress(*blake3::keyed_hash(&self.0, peer.as_bytes()).as_bytes())
     }
+
+    /// Where what is kept under `key` belongs in this group; no member's own place. Source: spec DH-1.
+    pub fn place_of_key(&self, key: &[u8; 32]) -> GroupAddress {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"key").update(key);
+        GroupAddress(*hasher.finalize().as_bytes())
+    }
 }
 
 impl fmt::Debug for RingKey {

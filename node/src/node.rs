@@ -72,7 +72,7 @@ pub enum Event {
     Overlay(overlay::Event),
     /// Of the multicast layer; never `SubscriberHeard`, `Want` or `Release`.
     Multicast(multicast::Event),
-    /// Of directed routing.
+    /// Of directed routing; never `Closest`, `Seek` or `Release`.
     Routing(routing::Event),
     /// Of posting.
     Posting(posting::Event),
@@ -93,6 +93,8 @@ pub type Output = stratus_core::Output<Message, Event>;
 /// | overlay `OwnRecord` | multicast `SetRecord` | what to tell others of us as a subscriber |
 /// | multicast `SubscriberHeard` | overlay `HearRecord` | a member worth knowing |
 /// | multicast `Want`, `Release` | overlay `Pin`, `Unpin` | a link that a stream needs |
+/// | routing `Closest` | routing's `tell_members` | which members the overlay knows |
+/// | routing `Seek`, `Release` | overlay `HearRecord`, `Seek`, `Release` | a link that a look-up needs for a moment |
 /// | `Misbehaved` of any | overlay `Ban` | who is to be dropped and kept out |
 ///
 /// `Connect` and `Disconnect` come from the overlay alone.

@@ -39,6 +39,10 @@ pub enum Command {
     Pin(PeerId),
     /// It no longer does.
     Unpin(PeerId),
+    /// Another layer needs a link to this member at once, until `Release`.
+    Seek(PeerId),
+    /// It no longer does.
+    Release(PeerId),
     /// Have nothing to do with this member for a while (`ban_for`).
     Ban(PeerId),
     /// The dial that `Connect` asked for failed.

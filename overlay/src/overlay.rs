@@ -55,6 +55,8 @@ pub struct Overlay {
     hints: Vec<PeerId>,
     /// Whom other layers hold.
     pins: BTreeSet<PeerId>,
+    /// Whom look-ups need for a moment.
+    sought: BTreeSet<PeerId>,
     links: BTreeMap<PeerId, Link>,
     dials: Dials,
     best: BestList,
@@ -104,6 +106,7 @@ impl Overlay {
             comings: Comings::new(config.comings, config.troubles),
             hints: Vec::new(),
             pins: BTreeSet::new(),
+            sought: BTreeSet::new(),
             links: BTreeMap::new(),
             dials: Dials::new(config.dials),
             best: BestList::default(),
@@ -217,6 +220,10 @@ impl Overlay {
                 self.pins.remove(&peer);
                 self.sort_soon(cx);
             }
+            Command::Seek(peer) => self.seek(cx, peer, out),
+            Command::Release(peer) => {
+                self.sought.remove(&peer);
+            }
             Command::Ban(peer) => self.ban(cx, peer, out),
             Command::ConnectFailed(peer) => self.connect_failed(cx, peer, out),
             Command::Introduce(peer) => self.seek_introduction(cx, peer, out),
@@ -267,6 +274,7 @@ impl Overlay {
         self.memory.forget(place);
         self.hints.retain(|hint| *hint != peer);
         self.pins.remove(&peer);
+        self.sought.remove(&peer);
         self.dials.take(&peer);
         self.close(cx, peer, Departure::Banned, out);
     }
@@ -308,4 +316,4 @@ impl Machine for Overlay {
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

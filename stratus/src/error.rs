@@ -4,6 +4,7 @@ use std::{fmt, io};
 
 use stratus_groupspec::AuthorizeError;
 use stratus_multicast as multicast;
+use stratus_overlay::routing;
 use stratus_posting::{self as posting, MAX_BODY};
 use stratus_transport::BindError;
 
@@ -238,6 +239,115 @@ pub enum RouteError {
     /// The group is closed.
     #[error(transparent)]
     Closed(#[from] Closed),
+}
+
+/// Why nothing was looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LookUpError {
+    /// The group allows none, or is closed.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// Wait for neighbors first.
+    #[error("the group has no other member that could be asked")]
+    Alone,
+    /// Wait for one of those under way.
+    #[error("as many look-ups are under way as there may be")]
+    TooMany,
+}
+
+/// Why a value is not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PutError {
+    /// The group allows none, or is closed.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// Wait for neighbors first.
+    #[error("the group has no other member that could keep it")]
+    Alone,
+    /// Wait for something of what is under way.
+    #[error("as many values are under way as there may be")]
+    TooMany,
+    /// Shorten it, or change its lifetime.
+    #[error("a value has at most 8192 bytes, a name 64, and is kept for 1 s to 24 h")]
+    Invalid,
+    /// Read what is kept, and sign a higher sequence.
+    #[error("sequence {kept} is kept already, and only a higher one replaces it")]
+    Older {
+        /// The sequence that is kept.
+        kept: u64,
+    },
+    /// Try later.
+    #[error("most of the members nearest to its key have no room or do not answer")]
+    NotKept,
+}
+
+/// Why there is no value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum GetError {
+    /// The group allows none, or is closed.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// Wait for neighbors first.
+    #[error("the group has no other member that could be asked")]
+    Alone,
+    /// Wait for something of what is under way.
+    #[error("as many values are under way as there may be")]
+    TooMany,
+    /// It was never put, has expired, or those who kept it are all gone.
+    #[error("none of the members nearest to the key has it{}", if *.is_proven { "" } else { ", as far as could be found out" })]
+    NotFound {
+        /// Whether those that answered are shown to be the nearest.
+        is_proven: bool,
+    },
+}
+
+impl From<Closed> for LookUpError {
+    fn from(closed: Closed) -> Self {
+        Self::Route(closed.into())
+    }
+}
+
+impl From<Closed> for PutError {
+    fn from(closed: Closed) -> Self {
+        Self::Route(closed.into())
+    }
+}
+
+impl From<Closed> for GetError {
+    fn from(closed: Closed) -> Self {
+        Self::Route(closed.into())
+    }
+}
+
+impl From<routing::LookUpError> for LookUpError {
+    fn from(error: routing::LookUpError) -> Self {
+        match error {
+            routing::LookUpError::Alone => Self::Alone,
+            routing::LookUpError::TooMany => Self::TooMany,
+        }
+    }
+}
+
+impl From<routing::PutError> for PutError {
+    fn from(error: routing::PutError) -> Self {
+        match error {
+            routing::PutError::Alone => Self::Alone,
+            routing::PutError::TooMany => Self::TooMany,
+            routing::PutError::Invalid => Self::Invalid,
+            routing::PutError::Older { kept } => Self::Older { kept },
+            routing::PutError::NotKept => Self::NotKept,
+        }
+    }
+}
+
+impl From<routing::GetError> for GetError {
+    fn from(error: routing::GetError) -> Self {
+        match error {
+            routing::GetError::Alone => Self::Alone,
+            routing::GetError::TooMany => Self::TooMany,
+            routing::GetError::NotFound { is_proven } => Self::NotFound { is_proven },
+        }
+    }
 }
 
 /// Why a playback's properties did not change.

@@ -352,6 +352,10 @@ impl Host {
             }
             Request::SetReceiveMode(mode) => self.set_receive_mode(mode),
             Request::Route { way, payload, reply } => self.route(way, payload, reply),
+            Request::RouteExactly { to, payload, reply } => self.route_exactly(to, payload, reply),
+            Request::LookUp { target, reply } => self.look_up(target, reply),
+            Request::Put { put, reply } => self.put(*put, reply),
+            Request::Get { key, reply } => self.get(key, reply),
             Request::OnSendTo(handler) => self.routes.handle_with(handler),
             Request::Post { body, authorization, reply } => {
                 self.set_clock();

@@ -28,6 +28,7 @@ mod addresses;
 mod builder;
 mod cache;
 mod connection;
+mod dht;
 mod error;
 mod event;
 mod group;
@@ -46,9 +47,10 @@ mod ways;
 
 pub use builder::Builder;
 pub use connection::Connection;
+pub use dht::Dht;
 pub use error::{
-    Closed, JoinError, JoinTimeout, JoinedError, OverrideError, PlayError, PostError, PublishError,
-    RouteError, StartError, WriteError,
+    Closed, GetError, JoinError, JoinTimeout, JoinedError, LookUpError, OverrideError, PlayError, PostError,
+    PublishError, PutError, RouteError, StartError, WriteError,
 };
 pub use event::{Event, Events};
 pub use group::Group;
@@ -65,7 +67,8 @@ pub use stratus_multicast::{
     StreamMessage,
 };
 pub use stratus_overlay::routing::{
-    Config as RoutingConfig, MAX_PAYLOAD as MOST_ROUTED_BYTES, ReceiveMode, SendError, SendResult,
+    Config as RoutingConfig, Found, Got, Key, MAX_PAYLOAD as MOST_ROUTED_BYTES, ReceiveMode, SendError,
+    SendResult, Value,
 };
 pub use stratus_overlay::{
     Arrival, Changes, Config as OverlayConfig, Departure, Neighbor, Reason, Stats as OverlayStats,

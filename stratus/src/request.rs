@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stratus_core::{Identity, PeerId};
+use stratus_core::{GroupAddress, Identity, PeerId};
 use stratus_multicast::{Overrides, Piece, Publish, PublishError, StreamId};
-use stratus_overlay::routing::{ReceiveMode, SendResult, Way as SendWay};
+use stratus_overlay::routing::{
+    Found, GetError, Got, Key, LookUpError, Put, PutError, ReceiveMode, SendResult, Way as SendWay,
+};
 use stratus_posting::{Post, PostError, PostId};
 use tokio::sync::{oneshot, watch};
 
@@ -67,7 +69,24 @@ pub(crate) enum Request {
         payload: Bytes,
         reply: oneshot::Sender<SendResult>,
     },
+    RouteExactly {
+        to: GroupAddress,
+        payload: Bytes,
+        reply: oneshot::Sender<SendResult>,
+    },
     OnSendTo(RouteHandler),
+    LookUp {
+        target: GroupAddress,
+        reply: oneshot::Sender<Result<Found, LookUpError>>,
+    },
+    Put {
+        put: Box<Put>,
+        reply: oneshot::Sender<Result<u32, PutError>>,
+    },
+    Get {
+        key: Key,
+        reply: oneshot::Sender<Result<Box<Got>, GetError>>,
+    },
     AddMemberHint(PeerId),
     Info(oneshot::Sender<GroupInfo>),
     Ways(oneshot::Sender<Vec<Way>>),

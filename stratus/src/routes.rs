@@ -5,9 +5,9 @@ use std::fmt;
 
 use bytes::Bytes;
 use stratus_core::{GroupAddress, PeerId};
-use stratus_overlay::routing::{ReceiveMode, SendResult, Way};
+use stratus_overlay::routing::{Found, ReceiveMode, SendResult, Way};
 
-use crate::error::RouteError;
+use crate::error::{LookUpError, RouteError};
 use crate::group::Group;
 use crate::request::Request;
 
@@ -109,6 +109,32 @@ impl Group {
     /// Sends to each neighbor: `Sent` if there is at least one. Neighbors are the whole group only while it is small.
     pub async fn send_to_all_neighbors(&self, message: impl Into<Bytes>) -> Result<SendResult, RouteError> {
         self.route(Way::AllNeighbors, message.into()).await
+    }
+
+    /// Sends to the member that sits at this very place and to nobody else: it is looked up, and linked with if need be.
+    /// `NoRoute` if there is no such member.
+    pub async fn send_to_exactly(
+        &self,
+        message: impl Into<Bytes>,
+        to: GroupAddress,
+    ) -> Result<SendResult, RouteError> {
+        self.may_route()?;
+        let payload = message.into();
+        Ok(self.ask(|reply| Request::RouteExactly { to, payload, reply }).await?)
+    }
+
+    /// Finds the members nearest to a place: asks one after another, around those that do not answer, until it is shown
+    /// that there is no nearer one. Takes a few round trips and handshakes.
+    pub async fn look_up(&self, place: GroupAddress) -> Result<Found, LookUpError> {
+        self.may_route()?;
+        Ok(self.ask(|reply| Request::LookUp { target: place, reply }).await??)
+    }
+
+    /// Whether a member is there now: it is looked up, and has to answer. `None`: what could be found out is no proof.
+    pub async fn has_member(&self, peer: &PeerId) -> Result<Option<bool>, LookUpError> {
+        let found = self.look_up(self.address_of(peer)).await?;
+        let is_there = found.members.contains(peer);
+        Ok((is_there || found.is_proven).then_some(is_there))
     }
 
     /// Decides from now on what becomes of each thing that comes by; without it everything is passed on.

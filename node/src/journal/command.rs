@@ -87,6 +87,8 @@ fn encode_overlay(command: &overlay::Command, writer: &mut Writer) {
             address.encode(writer);
         }
         C::Leave => writer.u8(13),
+        C::Seek(peer) => tagged(writer, 14, peer),
+        C::Release(peer) => tagged(writer, 15, peer),
     }
 }
 
@@ -109,6 +111,8 @@ fn decode_overlay(reader: &mut Reader) -> Result<overlay::Command, DecodeError> 
             C::Observed { peer, address: Wire::decode(reader)? }
         }
         13 => C::Leave,
+        14 => C::Seek(Wire::decode(reader)?),
+        15 => C::Release(Wire::decode(reader)?),
         _ => return Err(DecodeError::Unknown),
     })
 }

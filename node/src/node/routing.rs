@@ -1,8 +1,12 @@
-use stratus_core::{Cx, Deadline, Machine};
-use stratus_overlay::routing::{self, Routing};
+use stratus_core::{Cx, Deadline, Machine, Wire};
+use stratus_overlay::routing::{self, Quest, Routing};
+use stratus_overlay::{self as overlay, Place};
 
 use super::{Event, Node, Output};
 use crate::message::Message;
+
+/// Members that a look-up begins with: enough to go back to where many do not answer.
+const BEGIN_WITH: usize = 16;
 
 /// Directed routing, where the group has it.
 pub(super) struct Seat {
@@ -59,10 +63,38 @@ impl Node {
         }
     }
 
+    /// Tells routing which members the overlay knows nearest to a place.
+    fn tell_closest(&mut self, cx: &mut Cx<'_>, quest: Quest, target: Place) {
+        let count = match quest {
+            Quest::LookUp(_) => BEGIN_WITH,
+            // One more: whoever asks may be among them.
+            Quest::Answer { .. } => routing::MAX_FOUND + 1,
+        };
+        let records = self.overlay.closest(target, count, cx.now);
+        let members = self.overlay.estimated_member_count();
+        if let Some(seat) = &mut self.routing {
+            seat.machine.tell_members(cx, routing::Members { quest, records, members }, &mut seat.asked);
+        }
+    }
+
     fn routing_event(&mut self, cx: &mut Cx<'_>, event: routing::Event, out: &mut Vec<Output>) {
-        if let routing::Event::Misbehaved { peer, .. } = &event {
-            self.ban(cx, *peer);
+        match event {
+            routing::Event::Closest { quest, target } => return self.tell_closest(cx, quest, target),
+            routing::Event::Seek(record) => {
+                let peer = record.peer();
+                self.tell_overlay(cx, command(overlay::Command::HearRecord(record.to_bytes())));
+                return self.tell_overlay(cx, command(overlay::Command::Seek(peer)));
+            }
+            routing::Event::Release(peer) => {
+                return self.tell_overlay(cx, command(overlay::Command::Release(peer)));
+            }
+            routing::Event::Misbehaved { peer, .. } => self.ban(cx, peer),
+            _ => {}
         }
         out.push(Output::Event(Event::Routing(event)));
     }
+}
+
+fn command(command: overlay::Command) -> overlay::Input {
+    overlay::Input::Command(command)
 }

@@ -10,6 +10,8 @@ use stratus_overlay::{Draft, Record};
 
 use super::*;
 
+mod routing;
+
 pub(super) const GROUP: GroupId = GroupId::from_bytes([7; 32]);
 const RING: RingKey = RingKey::new([3; 32]);
 const PUBLISHER: u64 = 1;

@@ -123,6 +123,8 @@ impl Subject for OverlaySubject {
             8..12 => Command::AddMemberHint(whom),
             12..16 => Command::Pin(whom),
             16..20 => Command::Unpin(whom),
+            20 if rng.chance(1, 2) => Command::Seek(whom),
+            21 if rng.chance(1, 2) => Command::Release(whom),
             20..22 => Command::Ban(whom),
             22..26 => Command::HearRecord(self.record(rng).to_bytes()),
             26..30 => Command::Introduce(whom),

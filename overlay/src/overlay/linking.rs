@@ -103,7 +103,7 @@ impl Overlay {
     ) -> bool {
         let is_ours = matches!(purpose, Some(Purpose::Wanted | Purpose::Added | Purpose::Memory));
         let place = self.place_of(peer);
-        let is_chosen = is_ours || self.best.contains(place) || self.pins.contains(peer);
+        let is_chosen = is_ours || self.best.contains(place) || self.is_needed(peer);
         let unchosen: Vec<(Time, PeerId)> = self
             .open_links()
             .filter(|link| !self.is_chosen(link, cx.now))

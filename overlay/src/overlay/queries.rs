@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use stratus_core::{GroupAddress, PeerId, RingArc, Time};
 
@@ -9,9 +10,12 @@ use crate::best::{BestList, RING_EACH_SIDE, Reason};
 use crate::dials::Stage;
 use crate::estimate;
 use crate::link::Link;
-use crate::places::around;
+use crate::places::{Place, around, distance};
 use crate::record::Record;
 use crate::rendezvous::MAX_CANDIDATES;
+
+/// So many more are looked at, since some may be dead.
+const CLOSEST_SPARE: usize = 8;
 
 /// What the owner may look at.
 impl Overlay {
@@ -90,6 +94,17 @@ impl Overlay {
         self.heard.get(self.place_of(peer)).is_some_and(|entry| entry.record().peer() == *peer)
     }
 
+    /// The known members nearest to a place, nearest first, without those that are thought dead or kept out.
+    pub fn closest(&self, target: Place, count: usize, now: Time) -> Vec<Arc<Record>> {
+        let near = around(self.heard.places(), target, count + CLOSEST_SPARE);
+        let held = self.heard.get(target).map(|_| target);
+        let is_good = |place: &Place| !self.troubles.avoids(*place, now) && !self.is_banned(*place, now);
+        let mut places: Vec<Place> = near.into_iter().chain(held).filter(is_good).collect();
+        places.sort_unstable_by_key(|place| (distance(*place, target), *place));
+        let records = places.into_iter().take(count).filter_map(|place| self.heard.get(place));
+        records.map(|entry| entry.record().clone()).collect()
+    }
+
     /// Until when a member is kept out for breaking the protocol; `None`: it is not.
     pub fn banned_until(&self, peer: &PeerId, now: Time) -> Option<Time> {
         self.bans.until(self.place_of(peer), now)
@@ -127,7 +142,10 @@ impl Overlay {
             ("comings", self.comings.len(), self.config.troubles),
             ("hints", self.hints.len(), self.config.hints),
             ("pins", self.pins.len(), self.config.pins),
-            ("links", self.links.len(), self.config.links),
+            ("sought", self.sought.len(), self.config.pins),
+            ("links", self.neighbor_count(), self.config.links),
+            // Until the host says that they are gone.
+            ("links that end", self.links.len() - self.neighbor_count(), self.config.links),
             ("dials", self.dials.len(), self.config.dials),
         ]
     }
@@ -149,7 +167,7 @@ impl Overlay {
     /// Why there is this link.
     fn reason(&self, link: &Link) -> Reason {
         let chosen = self.best.reason(link.place);
-        let pinned = self.pins.contains(&link.peer).then_some(Reason::Pinned);
+        let pinned = self.is_needed(&link.peer).then_some(Reason::Pinned);
         let added = link.added_until.map(|_| Reason::Added);
         chosen.or(pinned).or(added).unwrap_or(Reason::Incoming)
     }

@@ -116,7 +116,7 @@ fn mean_links(net: &Net<Overlay>) -> f64 {
 
 /// Checks each signature once and remembers the verdict.
 #[derive(Default)]
-pub(super) struct Remembering(RefCell<Lookup<Signature, (Vec<u8>, bool)>>);
+pub(crate) struct Remembering(RefCell<Lookup<Signature, (Vec<u8>, bool)>>);
 
 impl Verify for Remembering {
     fn signature(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {

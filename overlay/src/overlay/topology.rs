@@ -130,13 +130,13 @@ impl Overlay {
     /// Whether we want this link ourselves.
     pub(super) fn is_chosen(&self, link: &Link, now: Time) -> bool {
         self.best.contains(link.place)
-            || self.pins.contains(&link.peer)
+            || self.is_needed(&link.peer)
             || link.added_until.is_some_and(|until| until > now)
     }
 
     /// Whether there is a link that only the owner's wish or another's choice keeps.
     pub(super) fn has_unneeded(&self) -> bool {
-        self.open_links().any(|link| !self.best.contains(link.place) && !self.pins.contains(&link.peer))
+        self.open_links().any(|link| !self.best.contains(link.place) && !self.is_needed(&link.peer))
     }
 
     /// Dials the chosen and the pinned to whom there is no link, as far as there is room.
@@ -222,6 +222,19 @@ impl Overlay {
         }
         self.hints.push(peer);
         self.sort_soon(cx);
+    }
+
+    /// Whether another layer needs a link to this member.
+    pub(super) fn is_needed(&self, peer: &PeerId) -> bool {
+        self.pins.contains(peer) || self.sought.contains(peer)
+    }
+
+    /// A look-up needs this link now, and only for a moment. Source: spec OV-15.
+    pub(super) fn seek(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
+        if self.sought.len() < self.config.pins && !self.is_banned(self.place_of(&peer), cx.now) {
+            self.sought.insert(peer);
+            self.dial(cx, peer, Purpose::Wanted, out);
+        }
     }
 
     /// Another layer needs this link. Source: spec OV-15.

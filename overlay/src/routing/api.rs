@@ -1,7 +1,13 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use stratus_core::{GroupAddress, GroupId, PeerId, RingKey};
 
 use super::message::Message;
+use super::value::{Key, Value};
+use crate::places::Place;
+use crate::record::Record;
 
 /// What a routing machine is told at birth.
 #[derive(Clone, Debug)]
@@ -57,6 +63,133 @@ pub enum Command {
     SetReceiveMode(ReceiveMode),
     /// Send something.
     Send(Box<Send>),
+    /// Send to the member that sits at this very place and to nobody else: it is looked up, and linked with if need be.
+    SendExactly {
+        /// Comes back in the result.
+        id: u64,
+        /// The place.
+        to: GroupAddress,
+        /// What; at most [`super::MAX_PAYLOAD`] bytes.
+        payload: Bytes,
+    },
+    /// Find the members nearest to a place.
+    LookUp {
+        /// Comes back in the result.
+        id: u64,
+        /// The place.
+        target: GroupAddress,
+    },
+    /// Have the members nearest to its key keep a value.
+    Put(Box<Put>),
+    /// Find what is kept under a key.
+    Get {
+        /// Comes back in the result.
+        id: u64,
+        /// The key.
+        key: Key,
+    },
+}
+
+/// A value to be kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Put {
+    /// Comes back in the result.
+    pub id: u64,
+    /// What.
+    pub value: Value,
+    /// For how long, at most [`Config::longest_lifetime`](super::Config).
+    pub lifetime: Duration,
+}
+
+/// Members that the overlay knows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Members {
+    /// As it was asked.
+    pub quest: Quest,
+    /// The nearest to the place first, without ourselves.
+    pub records: Vec<Arc<Record>>,
+    /// How many members there are, as far as can be told.
+    pub members: u64,
+}
+
+/// What members nearest to a place are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quest {
+    /// A look-up of ours begins with them.
+    LookUp(u64),
+    /// To answer a neighbor's question.
+    Answer {
+        /// The neighbor.
+        to: PeerId,
+        /// Its question.
+        nonce: u32,
+        /// The value that it wants besides, if it wants one.
+        key: Option<Key>,
+    },
+}
+
+/// What a look-up found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// The members nearest to the place that answered, nearest first; ourselves among them where we are so near.
+    pub members: Vec<PeerId>,
+    /// Whether as many members were shown to lie so near as the size of the group makes one expect: then there is no
+    /// nearer one that was kept from us.
+    pub is_proven: bool,
+    /// Members asked.
+    pub asked: u32,
+}
+
+/// Why nothing was looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LookUpError {
+    /// There is no other member that could be asked. Wait for neighbors.
+    Alone,
+    /// As many are under way as there may be. Wait for one of them.
+    TooMany,
+}
+
+/// Why a value is not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PutError {
+    /// There is no other member that could keep it. Wait for neighbors.
+    Alone,
+    /// As much is under way as there may be. Wait for something of it.
+    TooMany,
+    /// It is too long, lives too long, or its signature does not hold.
+    Invalid,
+    /// Another value of this sequence or a later one is kept. Read it, and sign a higher sequence.
+    Older {
+        /// The sequence that is kept.
+        kept: u64,
+    },
+    /// Most of the members nearest to its key have no room, or do not answer. Try later.
+    NotKept,
+}
+
+/// Why there is no value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GetError {
+    /// There is no other member that could be asked. Wait for neighbors.
+    Alone,
+    /// As much is under way as there may be. Wait for something of it.
+    TooMany,
+    /// None of the members nearest to the key has it.
+    NotFound {
+        /// Whether those that answered are shown to be the nearest.
+        is_proven: bool,
+    },
+}
+
+/// A value that was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Got {
+    /// What.
+    pub value: Value,
+    /// Members that had this very one.
+    pub copies: u32,
+    /// Members asked.
+    pub asked: u32,
 }
 
 /// What came of a send: RTMFP's `NetGroupSendResult`.
@@ -110,6 +243,38 @@ pub enum Event {
         /// What.
         result: SendResult,
     },
+    /// What came of a look-up.
+    LookedUp {
+        /// As given.
+        id: u64,
+        /// What.
+        result: Result<Found, LookUpError>,
+    },
+    /// What came of a put: how many members keep it.
+    Stored {
+        /// As given.
+        id: u64,
+        /// What.
+        result: Result<u32, PutError>,
+    },
+    /// What came of a get.
+    Got {
+        /// As given.
+        id: u64,
+        /// What.
+        result: Result<Box<Got>, GetError>,
+    },
+    /// For the node: which known members are nearest to a place? [`super::Routing::tell_members`] answers.
+    Closest {
+        /// What for.
+        quest: Quest,
+        /// The place.
+        target: Place,
+    },
+    /// For the node: a link with this member is needed now.
+    Seek(Arc<Record>),
+    /// For the node: it is not needed any more.
+    Release(PeerId),
     /// The neighbor broke the protocol; it should be dropped and kept out.
     Misbehaved {
         /// The neighbor.
@@ -137,6 +302,16 @@ pub struct Stats {
     pub arrived_bytes: u64,
     /// Parcels that came to us although we are not nearer than the sender, or take none for such a place.
     pub astray_count: u64,
+    /// Look-ups begun, those for puts and gets included.
+    pub look_up_count: u64,
+    /// Members asked, in look-ups and to keep values.
+    pub question_count: u64,
+    /// Of those, how many did not answer in time.
+    pub unanswered_count: u64,
+    /// Values kept for the group.
+    pub values_now: usize,
+    /// Values handed to members that came nearer to their keys.
+    pub handed_count: u64,
     /// Parcels and questions dropped because the neighbor sent too many.
     pub throttled_count: u64,
 }

@@ -12,6 +12,8 @@ pub(super) struct Neighbor {
     pub(super) parcels: Bucket,
     /// Parcels that it is sent.
     pub(super) parcels_sent: Bucket,
+    /// Questions that it asks.
+    pub(super) questions: Bucket,
     /// What it sends over its rates.
     pub(super) excess: Bucket,
 }
@@ -23,6 +25,7 @@ impl Neighbor {
             mode: ReceiveMode::Exact,
             parcels: Bucket::default(),
             parcels_sent: Bucket::default(),
+            questions: Bucket::default(),
             excess: Bucket::default(),
         }
     }

@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use stratus_core::GroupAddress;
 use stratus_node::{Command, Input};
-use stratus_overlay::routing::{self, Arrived, ReceiveMode, SendResult, Way};
+use stratus_overlay::routing::{
+    self, Arrived, Found, GetError, Got, Key, LookUpError, Put, PutError, ReceiveMode, SendResult, Way,
+};
 use tokio::sync::oneshot;
 
 use super::Host;
@@ -14,8 +16,11 @@ use crate::routes::{Hop, RouteHandler, SendTo};
 #[derive(Default)]
 pub(super) struct Routes {
     handler: Option<RouteHandler>,
-    /// Who waits for the result of which send. Results come in the same turn.
+    /// Who waits for what: machines allow only so much at a time, and each ends.
     waiting: BTreeMap<u64, oneshot::Sender<SendResult>>,
+    look_ups: BTreeMap<u64, oneshot::Sender<Result<Found, LookUpError>>>,
+    puts: BTreeMap<u64, oneshot::Sender<Result<u32, PutError>>>,
+    gets: BTreeMap<u64, oneshot::Sender<Result<Box<Got>, GetError>>>,
     next: u64,
     /// What is to be sent once the present outputs are applied.
     hops: Vec<routing::Send>,
@@ -63,6 +68,39 @@ impl Host {
         self.routing(routing::Command::Send(Box::new(routing::Send { id, way, payload, passing: None })));
     }
 
+    pub(super) fn route_exactly(
+        &mut self,
+        to: GroupAddress,
+        payload: Bytes,
+        reply: oneshot::Sender<SendResult>,
+    ) {
+        let id = self.routes.id();
+        self.routes.waiting.insert(id, reply);
+        self.routing(routing::Command::SendExactly { id, to, payload });
+    }
+
+    pub(super) fn look_up(
+        &mut self,
+        target: GroupAddress,
+        reply: oneshot::Sender<Result<Found, LookUpError>>,
+    ) {
+        let id = self.routes.id();
+        self.routes.look_ups.insert(id, reply);
+        self.routing(routing::Command::LookUp { id, target });
+    }
+
+    pub(super) fn put(&mut self, put: Put, reply: oneshot::Sender<Result<u32, PutError>>) {
+        let id = self.routes.id();
+        self.routes.puts.insert(id, reply);
+        self.routing(routing::Command::Put(Box::new(Put { id, ..put })));
+    }
+
+    pub(super) fn get(&mut self, key: Key, reply: oneshot::Sender<Result<Box<Got>, GetError>>) {
+        let id = self.routes.id();
+        self.routes.gets.insert(id, reply);
+        self.routing(routing::Command::Get { id, key });
+    }
+
     pub(super) fn routing(&mut self, command: routing::Command) {
         self.drive(Input::Command(Command::Routing(command)));
     }
@@ -70,12 +108,12 @@ impl Host {
     pub(super) fn routing_event(&mut self, event: routing::Event) {
         match event {
             routing::Event::Arrived(arrived) => self.arrived(*arrived),
-            routing::Event::Sent { id, result } => {
-                if let Some(reply) = self.routes.waiting.remove(&id) {
-                    // Whoever asked may be gone.
-                    let _ = reply.send(result);
-                }
-            }
+            routing::Event::Sent { id, result } => answer(self.routes.waiting.remove(&id), result),
+            routing::Event::LookedUp { id, result } => answer(self.routes.look_ups.remove(&id), result),
+            routing::Event::Stored { id, result } => answer(self.routes.puts.remove(&id), result),
+            routing::Event::Got { id, result } => answer(self.routes.gets.remove(&id), result),
+            // The node keeps them between its layers.
+            routing::Event::Closest { .. } | routing::Event::Seek(_) | routing::Event::Release(_) => {}
             routing::Event::Misbehaved { peer, what } => self.tell(Event::Misbehaved { peer, what }),
         }
     }
@@ -97,5 +135,12 @@ impl Host {
             self.routing(routing::Command::Send(Box::new(hop)));
         }
         is_any
+    }
+}
+
+fn answer<T>(reply: Option<oneshot::Sender<T>>, result: T) {
+    if let Some(reply) = reply {
+        // Whoever asked may be gone.
+        let _ = reply.send(result);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{files, read};
 
 /// Types that are read from bytes, and the entry point that reaches each.
-const REACHED: [(&str, &str); 39] = [
+const REACHED: [(&str, &str); 43] = [
     ("Aged", "overlay_message"),
     ("Author", "posting_message"),
     ("Announcement", "multicast_announcement"),
@@ -15,8 +15,10 @@ const REACHED: [(&str, &str); 39] = [
     ("GroupId", "rendezvous_client"),
     ("GroupAddress", "rendezvous_client"),
     ("Item", "posting_message"),
+    ("Key", "node_message"),
     ("Manifest", "multicast_manifest"),
     ("Named", "rendezvous_server"),
+    ("Offered", "node_message"),
     ("Own", "transport_frames"),
     ("Parameters", "multicast_announcement"),
     ("Parcel", "node_message"),
@@ -25,6 +27,7 @@ const REACHED: [(&str, &str); 39] = [
     ("PublicKey", "overlay_record"),
     ("Record", "overlay_record"),
     ("Refusal", "rendezvous_server"),
+    ("Reply", "node_message"),
     ("ServerMessage", "rendezvous_server"),
     ("Signature", "overlay_record"),
     ("SocketAddr", "overlay_record"),
@@ -33,6 +36,7 @@ const REACHED: [(&str, &str); 39] = [
     ("StreamId", "multicast_announcement"),
     ("Subject", "rendezvous_server"),
     ("Subscriber", "multicast_message"),
+    ("Value", "node_message"),
     ("Want", "multicast_message"),
     ("u64", "multicast_message"),
     // Settings and steps of a journal.

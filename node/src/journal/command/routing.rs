@@ -1,5 +1,5 @@
 use stratus_core::{DecodeError, GroupAddress, Reader, Wire, Writer};
-use stratus_overlay::routing::{Command, ReceiveMode, Send, Way};
+use stratus_overlay::routing::{Command, Put, ReceiveMode, Send, Way};
 
 use super::MAX_BYTES;
 
@@ -13,6 +13,24 @@ pub(super) fn encode(command: &Command, writer: &mut Writer) {
             writer.u8(2);
             encode_send(send, writer);
         }
+        Command::SendExactly { id, to, payload } => {
+            head(writer, 3, *id);
+            to.encode(writer);
+            writer.sized(payload);
+        }
+        Command::LookUp { id, target } => {
+            head(writer, 4, *id);
+            target.encode(writer);
+        }
+        Command::Put(put) => {
+            head(writer, 5, put.id);
+            put.value.encode(writer);
+            put.lifetime.encode(writer);
+        }
+        Command::Get { id, key } => {
+            head(writer, 6, *id);
+            key.encode(writer);
+        }
     }
 }
 
@@ -24,8 +42,23 @@ pub(super) fn decode(reader: &mut Reader) -> Result<Command, DecodeError> {
             _ => return Err(DecodeError::Unknown),
         }),
         2 => Command::Send(Box::new(decode_send(reader)?)),
+        3 => {
+            let (id, to) = (Wire::decode(reader)?, Wire::decode(reader)?);
+            Command::SendExactly { id, to, payload: reader.sized(MAX_BYTES)? }
+        }
+        4 => Command::LookUp { id: Wire::decode(reader)?, target: Wire::decode(reader)? },
+        5 => {
+            let (id, value) = (Wire::decode(reader)?, Wire::decode(reader)?);
+            Command::Put(Box::new(Put { id, value, lifetime: Wire::decode(reader)? }))
+        }
+        6 => Command::Get { id: Wire::decode(reader)?, key: Wire::decode(reader)? },
         _ => return Err(DecodeError::Unknown),
     })
+}
+
+fn head(writer: &mut Writer, kind: u8, id: u64) {
+    writer.u8(kind);
+    id.encode(writer);
 }
 
 fn encode_send(send: &Send, writer: &mut Writer) {

@@ -1,7 +1,7 @@
 use stratus_core::Delivery;
 
 use super::*;
-use crate::routing::{MAX_HOPS, MAX_PAYLOAD, Message, Parcel};
+use crate::routing::{GetError, LookUpError, MAX_HOPS, MAX_PAYLOAD, Message, Parcel, Put, PutError, Value};
 
 /// 1 and 2, linked.
 fn pair() -> Net<Routing> {
@@ -103,5 +103,50 @@ fn no_more_neighbors_are_remembered_than_allowed() {
         net.connect(peer(number), peer(1));
     }
     net.run_for(Duration::from_millis(50));
-    assert_eq!(net.machine(&peer(1)).sizes(), [("neighbors", 2, 2)]);
+    assert_eq!(net.machine(&peer(1)).sizes()[0], ("neighbors", 2, 2));
+}
+
+#[test]
+fn look_ups_puts_and_gets_end_at_their_limit() {
+    // spec RO-9: nobody tells this machine of members, so that all stay under way
+    let mut net = pair();
+    let limit = Config::default().look_ups as u64;
+    let kept = |text: u64| Value::Content(Bytes::copy_from_slice(&text.to_be_bytes()));
+    let lookup = |id| Command::LookUp { id, target: address(id) };
+    for id in 0..=limit {
+        net.command(peer(1), lookup(id));
+    }
+    let refused: Vec<Event> = net
+        .take_events(&peer(1))
+        .into_iter()
+        .map(|(_, event)| event)
+        .filter(|event| !matches!(event, Event::Closest { .. }))
+        .collect();
+    assert_eq!(refused, [Event::LookedUp { id: limit, result: Err(LookUpError::TooMany) }]);
+    let put = Put { id: 7, value: kept(7), lifetime: Duration::from_secs(60) };
+    net.command(peer(1), Command::Put(Box::new(put)));
+    net.command(peer(1), Command::Get { id: 8, key: kept(7).key() });
+    let refused: Vec<Event> = net.take_events(&peer(1)).into_iter().map(|(_, event)| event).collect();
+    let (stored, got) = (Err(PutError::TooMany), Err(GetError::TooMany));
+    assert_eq!(refused, [Event::Stored { id: 7, result: stored }, Event::Got { id: 8, result: got }]);
+}
+
+#[test]
+fn questions_over_the_rate_are_not_answered_and_a_flood_is_named() {
+    // spec RO-9
+    let mut net = pair();
+    let Config { questions, excess, .. } = Config::default();
+    let ask = |net: &mut Net<Routing>, count: u32| {
+        for nonce in 0..count {
+            let find = Message::Find { nonce, target: 700 };
+            net.forge(peer(1), peer(2), &find, Delivery::Control);
+        }
+        net.run_for(Duration::from_millis(50));
+        net.take_events(&peer(2)).into_iter().map(|(_, event)| event).collect::<Vec<_>>()
+    };
+    let asked = ask(&mut net, questions.burst + excess.burst);
+    assert!(asked.iter().all(|event| matches!(event, Event::Closest { .. })), "{asked:?}");
+    assert_eq!(asked.len(), questions.burst as usize);
+    let more = ask(&mut net, 20);
+    assert!(more.iter().any(|event| matches!(event, Event::Misbehaved { peer: who, .. } if *who == peer(1))));
 }

@@ -19,16 +19,16 @@ mod classes;
 mod live;
 mod properties;
 mod reach;
-mod talk;
 mod routes;
+mod talk;
 mod words;
 
 pub(crate) use classes::Classes;
 pub(crate) use live::{Play, Publish, Relay};
 pub(crate) use properties::Properties;
 pub(crate) use reach::{Alias, Reach};
-pub(crate) use talk::{Chat, Listen, Post};
 pub(crate) use routes::{DhtCommand, DhtGet, DhtPut, Mode, Route, Target};
+pub(crate) use talk::{Chat, Listen, Post};
 pub(crate) use words::{Color, LogFormat};
 
 /// Live streams that viewers pass on to each other.

@@ -14,6 +14,10 @@ impl Member for Node {
         Command::Overlay(overlay::Command::ConnectFailed(peer))
     }
 
+    fn may_be_ignored(message: &Message) -> bool {
+        matches!(message, Message::Routing(_))
+    }
+
     fn length_of(message: &Message) -> usize {
         message.wire_len()
     }

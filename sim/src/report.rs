@@ -94,6 +94,8 @@ pub struct Results {
     pub parts: BTreeMap<&'static str, PartResults>,
     /// How well the group was put together; only where nothing is played.
     pub group: Option<GroupResults>,
+    /// What came of what was sent, looked up, kept and read over the ring; only where that was done.
+    pub ring: Option<RingResults>,
     /// What others made of the same stream: see [`Scenario::rivals`].
     pub rivals: BTreeMap<&'static str, RivalResults>,
     /// Fragments received by push, of all.
@@ -179,6 +181,42 @@ pub struct GroupResults {
     pub wire_bytes_per_s: f64,
 }
 
+/// What came of directed routing and of kept values. *Right* is the living member nearest to the place, those that do
+/// not answer aside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct RingResults {
+    /// Parcels sent to random places.
+    pub sends: u64,
+    /// Share of them that came to the right member.
+    pub sends_right: f64,
+    /// Links that those which arrived went over.
+    pub hops_mean: f64,
+    /// 99 of 100 took no more.
+    pub hops_p99: u32,
+    /// Look-ups of random places.
+    pub look_ups: u64,
+    /// Share of them that found the right member first.
+    pub look_ups_right: f64,
+    /// Members asked in one.
+    pub asked_mean: f64,
+    /// Half took less.
+    pub look_up_p50_ms: f64,
+    /// 99 of 100 took less.
+    pub look_up_p99_ms: f64,
+    /// Values put.
+    pub values: u64,
+    /// Share of them that was said to be kept.
+    pub values_kept: f64,
+    /// Reads of values that were kept.
+    pub reads: u64,
+    /// Share of them that found the value.
+    pub reads_right: f64,
+    /// Half took less.
+    pub read_p50_ms: f64,
+    /// 99 of 100 took less.
+    pub read_p99_ms: f64,
+}
+
 /// What came of the members of one part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PartResults {
@@ -251,8 +289,8 @@ impl Results {
     pub(crate) fn every_figure() -> Self {
         let parts = crate::cast::Part::ALL.map(|part| (part.name(), PartResults::default()));
         let rivals = Opponent::all().map(|rival| (rival.name(), RivalResults::default()));
-        let group = Some(GroupResults::default());
-        Self { parts: parts.into(), rivals: rivals.collect(), group, ..Self::default() }
+        let (group, ring) = (Some(GroupResults::default()), Some(RingResults::default()));
+        Self { parts: parts.into(), rivals: rivals.collect(), group, ring, ..Self::default() }
     }
 }
 

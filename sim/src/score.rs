@@ -5,7 +5,7 @@ use bytes::Bytes;
 use stratus_core::{Lookup, Time};
 use stratus_multicast::{self as multicast, Event as Heard, Piece, StreamId, StreamMessage};
 use stratus_node::{Event, Input, Message, Node, Output};
-use stratus_overlay as overlay;
+use stratus_overlay::{self as overlay, routing};
 
 use crate::anatomy::Anatomy;
 use crate::cast::{Cast, Part};
@@ -51,6 +51,9 @@ pub(crate) struct Score {
     pub(crate) journal: Option<Journal>,
     pub(crate) faults: Faults,
     pub(crate) is_streaming: bool,
+    /// Whether what comes of routing is kept for whoever looks at it.
+    pub(crate) keeps_routed: bool,
+    pub(crate) routed: Vec<(Time, u32, routing::Event)>,
 }
 
 /// What one member played of one stream.
@@ -143,6 +146,8 @@ impl Score {
             journal: None,
             faults: Faults::default(),
             is_streaming: false,
+            keeps_routed: false,
+            routed: Vec::new(),
         }
     }
 
@@ -322,7 +327,16 @@ impl Watch<Node> for Score {
                 (2, 1)
             }
             Event::Overlay(_) => (2, 0),
-            Event::Routing(_) => (5, 0),
+            Event::Routing(routing::Event::Misbehaved { what, .. }) => {
+                self.faults.add(now, member, || format!("an honest neighbor was accused: {what}"));
+                (5, 1)
+            }
+            Event::Routing(event) => {
+                if self.keeps_routed {
+                    self.routed.push((now, member, event));
+                }
+                (5, 0)
+            }
             Event::Posting(_) => (3, 0),
         }
     }

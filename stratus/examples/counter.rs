@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p stratus --example counter`
 
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ async fn main() -> Result<()> {
     for other in others {
         other.await??;
     }
-    println!("three members counted to {}", read(&group).await?.1);
+    writeln!(std::io::stdout(), "three members counted to {}", read(&group).await?.1)?;
     first.close().await;
     Ok(())
 }
@@ -36,7 +37,12 @@ async fn count_to_five(spec: Groupspec) -> Result<()> {
     let group = connection.join(&spec).await?;
     group.joined(Duration::from_secs(5)).await?;
     for _ in 0..5 {
-        println!("{} counts {}", &connection.peer().to_string()[..8], add_one(&group).await?);
+        writeln!(
+            std::io::stdout(),
+            "{} counts {}",
+            &connection.peer().to_string()[..8],
+            add_one(&group).await?
+        )?;
     }
     // The others may still need what is kept here: a member that leaves hands nothing on.
     tokio::time::sleep(Duration::from_secs(3)).await;

@@ -206,7 +206,8 @@ impl Host {
             let streams = self.node.multicast().streams();
             let streams = streams.map(|(stream, info)| (Counted::Stream(stream), (&info.counters).into()));
             let posting = self.node.posting().map(|posting| (Counted::Posting, (&posting.info()).into()));
-            self.meter.note(now, streams.chain(posting));
+            let routing = self.node.routing().map(|routing| (Counted::Routing, (&routing.stats()).into()));
+            self.meter.note(now, streams.chain(posting).chain(routing));
         }
     }
 
@@ -532,6 +533,7 @@ impl Host {
         }
         let streams: Vec<_> = self.node.multicast().streams().collect();
         let posting = self.node.posting().map_or_else(Default::default, |posting| posting.info());
+        let routing = self.node.routing().map_or_else(Default::default, |routing| routing.stats());
         let now = Instant::now();
         let multicast = |(stream, info): &(multicast::StreamId, multicast::StreamInfo)| {
             let rates = self.meter.rates(now, Counted::Stream(*stream), (&info.counters).into());
@@ -539,7 +541,10 @@ impl Host {
         };
         GroupInfo {
             multicast: streams.iter().map(multicast).collect(),
-            services: NetGroupInfo::of(self.meter.rates(now, Counted::Posting, (&posting).into())),
+            services: NetGroupInfo::of(
+                self.meter.rates(now, Counted::Posting, (&posting).into()),
+                self.meter.rates(now, Counted::Routing, (&routing).into()),
+            ),
             posting,
             group: self.entry.group(),
             peer: self.endpoint.peer(),

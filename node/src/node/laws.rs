@@ -37,6 +37,11 @@ fn conversation() -> Rc<Vec<Message>> {
     for place in 0..30 {
         net.command(peer(4), routed(Way::Nearest(GroupAddress::from_bytes([place * 8; 32]))));
         net.command(peer(2), routed(Way::AllNeighbors));
+        let target = GroupAddress::from_bytes([place * 8; 32]);
+        net.command(peer(3), Command::Routing(routing::Command::LookUp { id: 7, target }));
+        let value = routing::Value::Content(vec![place; 50].into());
+        let put = routing::Put { id: u64::from(place), value, lifetime: Duration::from_secs(60) };
+        net.command(peer(4), Command::Routing(routing::Command::Put(Box::new(put))));
     }
     for number in 1..=5 {
         post(&mut net, number, "something");
@@ -56,6 +61,10 @@ struct Member {
 fn routed(way: Way) -> Command {
     let send = routing::Send { id: 3, way, payload: vec![7; 50].into(), passing: None };
     Command::Routing(routing::Command::Send(Box::new(send)))
+}
+
+fn somewhere(rng: &mut Rng) -> GroupAddress {
+    GroupAddress::from_bytes(rng.seed())
 }
 
 fn someone(rng: &mut Rng) -> PeerId {
@@ -91,8 +100,20 @@ impl Subject for Member {
             3 if rng.chance(1, 4) => Command::Overlay(overlay::Command::Ban(whom)),
             4 | 5 => Command::Multicast(multicast::Command::Subscribe { name: name() }),
             6 => Command::Multicast(multicast::Command::Unsubscribe { name: name() }),
+            8 if rng.chance(1, 2) => {
+                Command::Routing(routing::Command::LookUp { id: 7, target: somewhere(rng) })
+            }
+            9 if rng.chance(1, 2) => {
+                let value = routing::Value::Content(vec![rng.below(20) as u8; 50].into());
+                if rng.chance(1, 2) {
+                    Command::Routing(routing::Command::Get { id: 9, key: value.key() })
+                } else {
+                    let put = routing::Put { id: 8, value, lifetime: Duration::from_secs(60) };
+                    Command::Routing(routing::Command::Put(Box::new(put)))
+                }
+            }
             8 => routed(Way::AllNeighbors),
-            9 => routed(Way::Nearest(GroupAddress::from_bytes(rng.seed()))),
+            9 => routed(Way::Nearest(somewhere(rng))),
             7 => Command::Multicast(multicast::Command::SetUpload(Some(1 + rng.below(1_000_000)))),
             10 => {
                 let body = vec![5; rng.below(300) as usize].into();

@@ -110,6 +110,21 @@ pub(super) struct ScenarioFlags {
     /// Share of the viewers that are replaced in a minute, half of them without a word.
     #[arg(long)]
     churn: Option<f64>,
+    /// Parcels sent a second to random places.
+    #[arg(long)]
+    sends: Option<f64>,
+    /// Look-ups of random places begun a second.
+    #[arg(long)]
+    look_ups: Option<f64>,
+    /// Values that the group keeps.
+    #[arg(long)]
+    values: Option<u32>,
+    /// Reads of them a second.
+    #[arg(long)]
+    reads: Option<f64>,
+    /// Share of the members that answer nothing.
+    #[arg(long)]
+    droppers: Option<f64>,
     /// gossipsub, gossipsub_free, plumtree, plumtree_free, with commas between: who plays the same stream by other rules,
     /// with the same uplinks or free ones; +LENGTH makes its stream shorter. Or none.
     #[arg(long)]
@@ -220,6 +235,11 @@ impl ScenarioFlags {
             partition: self.partition.or(base.partition),
             bootstrap: self.bootstrap.map_or(base.bootstrap, Bootstrap::from),
             churn: self.churn.unwrap_or(base.churn),
+            sends: self.sends.unwrap_or(base.sends),
+            look_ups: self.look_ups.unwrap_or(base.look_ups),
+            values: self.values.unwrap_or(base.values),
+            reads: self.reads.unwrap_or(base.reads),
+            droppers: self.droppers.unwrap_or(base.droppers),
             rivals: self.rivals.as_ref().map_or_else(|| base.rivals.clone(), |rivals| rivals.0.clone()),
             seed: self.seed.unwrap_or(base.seed),
         }
@@ -258,6 +278,9 @@ mod tests {
             partition: "0.25@4s+7s".parse().ok(),
             bootstrap: Bootstrap::One,
             churn: 0.495,
+            sends: 20.5,
+            values: 7,
+            droppers: 0.3,
             rivals: vec!["gossipsub_free+2s".parse().unwrap(), "plumtree".parse().unwrap()],
             seed: 41,
             ..default.clone()

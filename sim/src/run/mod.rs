@@ -26,6 +26,7 @@ mod faults;
 mod group;
 mod oracles;
 mod results;
+mod ring;
 #[cfg(test)]
 mod scenes;
 #[cfg(test)]
@@ -106,6 +107,7 @@ enum Act {
     Freeze,
     Crowd,
     Count,
+    Ring,
 }
 
 struct Run<'a> {
@@ -126,6 +128,8 @@ struct Run<'a> {
     places: Vec<u64>,
     /// Where nothing is played.
     census: Option<Census>,
+    /// Where something is sent, looked up or kept.
+    ring: Option<ring::Ring>,
     /// Each member's counters of each stream when they were last looked at.
     infos: Vec<MulticastInfo>,
     neighbors_mean: f64,
@@ -180,6 +184,7 @@ impl<'a> Run<'a> {
             scenario,
             places: Vec::new(),
             census,
+            ring: None,
             config,
             world: World::new(between, scenario.seed, options.trace_lines, score),
             script: BTreeMap::new(),
@@ -198,6 +203,11 @@ impl<'a> Run<'a> {
             next_limits: 0,
         };
         run.plan_all(publish_at, start);
+        if scenario.has_ring_load() {
+            run.ring = Some(ring::Ring::new(run.chance.fork("ring")));
+            run.world.watch.keeps_routed = true;
+            run.plan(start, Act::Ring);
+        }
         run
     }
 
@@ -274,6 +284,7 @@ impl<'a> Run<'a> {
             Act::Part => self.part(),
             Act::Freeze => self.freeze(),
             Act::Crowd => self.join(),
+            Act::Ring => self.look_at_ring(),
             Act::Count => {
                 self.count();
                 self.plan(self.world.now() + COUNT_EVERY, Act::Count);
@@ -299,7 +310,7 @@ impl<'a> Run<'a> {
             group: self.keys.group_id,
             ring: self.keys.ring,
             publish_authority: self.group.publish_authority(),
-            services: Services::default(),
+            services: Services { routing: self.scenario.has_ring_load(), ..Services::default() },
             posting_authority: None,
         };
         let mut config = self.config.clone();
@@ -323,6 +334,7 @@ impl<'a> Run<'a> {
             let subscribe = multicast::Command::Subscribe { name: name_of(stream) };
             self.world.command(member, Command::Multicast(subscribe));
         }
+        self.enter_ring(member);
         self.plan(self.world.now() + RENDEZVOUS, Act::Bootstrap(member));
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use stratus_core::Time;
 use stratus_multicast::MulticastInfo;
 
-use super::Run;
+use super::{Run, ring};
 use crate::cast::{Part, Role};
 use crate::histogram::Histogram;
 use crate::member::Purpose;
@@ -93,6 +93,7 @@ impl Run<'_> {
     pub(super) fn results(&mut self) -> Results {
         let totals = self.world.totals();
         let group = self.group_results();
+        let ring = self.ring.as_mut().map(ring::Ring::results);
         let score = &self.world.watch;
         let published: Vec<u64> =
             score.sources.iter().map(|source| source.published().len() as u64).collect();
@@ -140,6 +141,7 @@ impl Run<'_> {
             idle_media_bytes: of_part(Part::Idle).map(|member| self.media_bytes(member)).sum(),
             parts: self.parts(),
             group,
+            ring,
             pushed_share: ratio(sums.pushed as f64, (sums.pushed + sums.pulled) as f64),
             pulled_fragments: sums.pulled,
             duplicate_fragments: sums.duplicates,

@@ -104,9 +104,15 @@ impl Scenario {
         ]
     }
 
-    fn fault_checks(&self) -> [Check; 4] {
+    fn fault_checks(&self) -> [Check; 6] {
         let within = |until: Duration| until <= self.secs;
         [
+            ("droppers", (0.0..0.9).contains(&self.droppers), "droppers must be 0 to 0.9"),
+            (
+                "sends",
+                [self.sends, self.look_ups, self.reads].iter().all(|rate| (0.0..=100_000.0).contains(rate)),
+                "sends, look-ups and reads must be 0 to 100000 a second",
+            ),
             ("churn", (0.0..=10.0).contains(&self.churn), "churn must be 0 to 10 a minute"),
             ("kill", self.kill.is_none_or(|kill| is_share(kill.share)), "the share to kill must be 0 to 1"),
             (

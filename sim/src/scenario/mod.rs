@@ -101,6 +101,16 @@ pub struct Scenario {
     /// Share of the viewers (of all members, where nothing is played) that go within a minute, each replaced by a
     /// newcomer; half say goodbye. Sessions are exponential: a median of 1.4 min is a churn of 0.495.
     pub churn: f64,
+    /// Parcels sent a second, by random members to random places; all members take for the nearest.
+    pub sends: f64,
+    /// Look-ups of random places begun a second.
+    pub look_ups: f64,
+    /// Values put in the beginning, each kept by three members.
+    pub values: u32,
+    /// Reads of random ones of them a second, once five seconds are over.
+    pub reads: f64,
+    /// Share of the members that hear what is routed or asked and answer nothing, 0 to 1.
+    pub droppers: f64,
     /// Who plays the same stream by other rules, to compare.
     pub rivals: Vec<Opponent>,
     /// From which every draw comes.
@@ -164,6 +174,11 @@ impl Default for Scenario {
             crowd: None,
             partition: None,
             churn: 0.0,
+            sends: 0.0,
+            look_ups: 0.0,
+            values: 0,
+            reads: 0.0,
+            droppers: 0.0,
             rivals: Vec::new(),
             seed: 1,
         }
@@ -171,6 +186,11 @@ impl Default for Scenario {
 }
 
 impl Scenario {
+    /// Whether anything is sent, looked up or kept over the ring.
+    pub fn has_ring_load(&self) -> bool {
+        self.sends > 0.0 || self.look_ups > 0.0 || self.values > 0
+    }
+
     /// When the last fault is over, after the stream began; `None`: there is none, or they never end.
     pub fn faults_end(&self) -> Option<Duration> {
         let kill = self.kill.map(|kill| kill.at);

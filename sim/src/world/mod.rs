@@ -32,6 +32,12 @@ pub trait Member:
     /// What it tells its owner.
     type Event;
 
+    /// Whether a member that answers nothing of its own will would pass this over; links live on.
+    fn may_be_ignored(message: &Self::Message) -> bool {
+        let _ = message;
+        false
+    }
+
     /// How the owner tells it that a link could not be opened.
     fn connect_failed(peer: PeerId) -> Self::Command;
 
@@ -198,6 +204,8 @@ struct Seat<M> {
     sent_bytes: u64,
     /// Whether it is on the far side of a partition.
     is_apart: bool,
+    /// Whether it passes over what it may.
+    is_deaf: bool,
 }
 
 /// ```text
@@ -249,6 +257,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             armed: None,
             sent_bytes: 0,
             is_apart: false,
+            is_deaf: false,
         };
         self.seats.push(seat);
         assert!(self.numbers.insert(peer, number).is_none(), "a peer joined twice");
@@ -331,6 +340,21 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         self.seats.iter_mut().for_each(|seat| seat.is_apart = false);
         apart.iter().for_each(|member| self.seats[*member as usize].is_apart = true);
         self.cut_until = Some(until);
+    }
+
+    /// From now on the member hears nothing that it may ignore.
+    pub fn deafen(&mut self, member: u32) {
+        self.seats[member as usize].is_deaf = true;
+    }
+
+    /// Whether it hears nothing that it may ignore.
+    pub fn is_deaf(&self, member: u32) -> bool {
+        self.seats[member as usize].is_deaf
+    }
+
+    /// The number of a member.
+    pub fn number_of(&self, peer: &PeerId) -> Option<u32> {
+        self.numbers.get(peer).copied()
     }
 
     /// Until when two members cannot reach each other, if they cannot.

@@ -240,6 +240,9 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         match packet.content {
             Content::Close => self.link_gone(member, peer, number),
             Content::Message(message) => {
+                if self.seats[member as usize].is_deaf && M::may_be_ignored(&message) {
+                    return;
+                }
                 let from = self.seats[peer as usize].peer;
                 self.turn(member, Some(Input::Received { from, message }));
             }

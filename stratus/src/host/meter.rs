@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use stratus_multicast::{MulticastInfo, StreamId};
+use stratus_overlay::routing;
 use stratus_posting::PostingInfo;
 use tokio::time::Instant;
 
@@ -19,6 +20,8 @@ pub(super) enum Counted {
     Stream(StreamId),
     /// All posts.
     Posting,
+    /// All parcels.
+    Routing,
 }
 
 /// What the counters of each stream, and of the services, were in the last few seconds: rates are differences.
@@ -55,6 +58,12 @@ impl From<&PostingInfo> for Totals {
             data_received: info.received.bytes,
             control_received: info.control_received_bytes,
         }
+    }
+}
+
+impl From<&routing::Stats> for Totals {
+    fn from(stats: &routing::Stats) -> Self {
+        Self { data_sent: stats.sent_bytes, data_received: stats.arrived_bytes, ..Self::default() }
     }
 }
 

@@ -91,8 +91,7 @@ impl NetStreamMulticastInfo {
 
 /// `NetGroupInfo`: bytes a second of the group's services other than multicast, averaged over a few seconds.
 ///
-/// Directed routing and object replication do not exist yet: theirs are 0. The fields are there so that whoever shows
-/// them need not change.
+/// Object replication does not exist yet: its fields are 0, and there so that whoever shows them need not change.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NetGroupInfo {
@@ -104,9 +103,9 @@ pub struct NetGroupInfo {
     pub posting_receive_data_bytes_per_second: u64,
     /// Announcements, requests and comparisons.
     pub posting_receive_control_bytes_per_second: u64,
-    /// 0: there is no directed routing yet.
+    /// What was sent to places and neighbors, as a neighbor or on its way.
     pub routing_send_bytes_per_second: u64,
-    /// 0: there is no directed routing yet.
+    /// What came, for here or on its way.
     pub routing_receive_bytes_per_second: u64,
     /// 0: there is no object replication yet.
     pub object_replication_send_bytes_per_second: u64,
@@ -115,12 +114,14 @@ pub struct NetGroupInfo {
 }
 
 impl NetGroupInfo {
-    pub(crate) fn of(posting: Rates) -> Self {
+    pub(crate) fn of(posting: Rates, routing: Rates) -> Self {
         Self {
             posting_send_data_bytes_per_second: posting.send_data,
             posting_send_control_bytes_per_second: posting.send_control,
             posting_receive_data_bytes_per_second: posting.receive_data,
             posting_receive_control_bytes_per_second: posting.receive_control,
+            routing_send_bytes_per_second: routing.send_data,
+            routing_receive_bytes_per_second: routing.receive_data,
             ..Self::default()
         }
     }

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::{GroupAddress, Hop, ReceiveMode, RouteError, SendMode, SendResult, SendTo};
+use crate::{
+    GetError, GroupAddress, Hop, Identity, Key, LookUpError, PutError, ReceiveMode, RouteError, SendMode,
+    SendResult, SendTo,
+};
 
 /// Members of a group in which all take for the nearest.
 async fn nearest_members(tag: u8, count: usize) -> (Server, Vec<(Connection, Group)>) {
@@ -106,5 +109,46 @@ async fn a_group_without_routing_refuses_it() {
     let place = GroupAddress::from_bytes([3; 32]);
     assert_eq!(group.send_to_nearest("x", place).await, Err(RouteError::RoutingDisabled));
     assert_eq!(group.set_receive_mode(ReceiveMode::Nearest).await, Err(RouteError::RoutingDisabled));
+    connection.close().await;
+}
+
+#[tokio::test]
+async fn a_value_is_found_by_another_member_and_an_older_one_is_refused() {
+    // spec DH-4
+    let (_server, members) = nearest_members(65, 3).await;
+    let [first, second] = [&members[0].1, &members[1].1];
+    let key = first.dht().put("seven").await.unwrap();
+    let got = second.dht().get(key).await.unwrap();
+    assert_eq!((&got.value.payload()[..], got.value.sequence()), (&b"seven"[..], 0));
+    let signer = Identity::from_seed([9; 32]);
+    let key = first.dht().put_signed(&signer, "count", 3, "three").await.unwrap();
+    second.dht().put_signed(&signer, "count", 4, "four").await.unwrap();
+    let older = first.dht().put_signed(&signer, "count", 3, "three").await;
+    assert_eq!(older, Err(PutError::Older { kept: 4 }));
+    let got = first.dht().get(key).await.unwrap();
+    assert_eq!((&got.value.payload()[..], got.copies), (&b"four"[..], 3));
+    let nothing = first.dht().get(Key::from_bytes([7; 32])).await;
+    assert_eq!(nothing, Err(GetError::NotFound { is_proven: true }));
+    close_all(members).await;
+}
+
+#[tokio::test]
+async fn a_member_is_found_and_one_that_is_not_there_is_not() {
+    // SK-6
+    let (_server, members) = nearest_members(66, 3).await;
+    let (absent, present) = (Identity::from_seed([9; 32]).peer(), members[2].0.peer());
+    assert_eq!(members[0].1.has_member(&present).await, Ok(Some(true)));
+    assert_eq!(members[0].1.has_member(&absent).await, Ok(Some(false)));
+    close_all(members).await;
+}
+
+#[tokio::test]
+async fn alone_there_is_nobody_to_ask() {
+    let connection = start(Connection::builder().listen(loopback())).await;
+    let group = connection.join(&spec(67)).await.unwrap();
+    let place = GroupAddress::from_bytes([3; 32]);
+    assert_eq!(group.look_up(place).await, Err(LookUpError::Alone));
+    assert_eq!(group.dht().put("seven").await, Err(PutError::Alone));
+    assert_eq!(group.dht().get(Key::from_bytes([7; 32])).await, Err(GetError::Alone));
     connection.close().await;
 }

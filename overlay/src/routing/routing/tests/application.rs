@@ -45,7 +45,7 @@ impl Row {
     }
 
     /// Passes on as it is from the member at `position` to the end; what arrives there.
-    fn to_the_end(&mut self, from: usize) -> Vec<Arrived> {
+    fn end_of(&mut self, from: usize) -> Vec<Arrived> {
         for position in from..5 {
             for arrived in self.at(position) {
                 if arrived.is_local {
@@ -65,7 +65,7 @@ fn a_hop_may_pass_a_parcel_on() {
     let arrived = row.first_hop();
     assert_eq!((arrived.hops, arrived.from, arrived.is_local), (1, address(row.order[0]), false));
     pass_on(&mut row.net, row.order[1], arrived);
-    let end = row.to_the_end(2);
+    let end = row.end_of(2);
     assert_eq!(end.len(), 1);
     assert_eq!((end[0].hops, &end[0].payload[..], end[0].is_local), (4, &b"question"[..], true));
     assert_eq!(end[0].origin, address(row.order[0]));
@@ -77,7 +77,7 @@ fn a_hop_may_change_a_parcel() {
     let arrived = row.first_hop();
     let way = Way::Nearest(arrived.to.expect("for a place"));
     row.say(1, &arrived, way, b"another question");
-    let end = row.to_the_end(2);
+    let end = row.end_of(2);
     assert_eq!((end.len(), &end[0].payload[..]), (1, &b"another question"[..]));
 }
 
@@ -88,13 +88,13 @@ fn a_hop_may_answer_a_parcel() {
     row.say(1, &arrived, Way::Nearest(arrived.origin), b"answer");
     let back = row.at(0);
     assert_eq!((back.len(), &back[0].payload[..], back[0].from), (1, &b"answer"[..], address(row.order[1])));
-    assert_eq!(row.to_the_end(2), [], "the question goes no further");
+    assert_eq!(row.end_of(2), [], "the question goes no further");
 }
 
 #[test]
 fn a_hop_may_drop_a_parcel() {
     let mut row = Row::new();
     row.first_hop();
-    assert_eq!(row.to_the_end(2), []);
+    assert_eq!(row.end_of(2), []);
     assert_eq!(row.at(0), []);
 }

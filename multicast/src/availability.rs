@@ -30,7 +30,7 @@ impl SliceStamp {
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 1 | bit 0: complete to the end of the stream; bit 1: gives nothing to anyone; bit 2: strong |
+/// | 1 | bit 0: complete to the end of the stream; bit 1: gives nothing to anyone; bit 2: strong; bit 3: asks for the reader's |
 /// | varint | base: the oldest run told of |
 /// | varint | span: runs told of, from the base on; 0 for none |
 /// | varint, then varint × 2 each | gaps, at most 32: runs held since the last gap, runs missing |
@@ -46,6 +46,8 @@ pub struct Availability {
     pub gives_nothing: bool,
     /// The teller has room for more children than most; who looks for a parent looks there first.
     pub is_strong: bool,
+    /// The teller would like to have the reader's map at once.
+    pub asks: bool,
     base: u64,
     span: u64,
     /// Missing runs inside the span, as (first, count), rising.
@@ -137,7 +139,7 @@ impl Availability {
 
 impl Wire for Availability {
     fn encode(&self, writer: &mut Writer) {
-        let bits = [self.is_complete, self.gives_nothing, self.is_strong];
+        let bits = [self.is_complete, self.gives_nothing, self.is_strong, self.asks];
         writer.u8((0..).zip(bits).map(|(place, bit)| u8::from(bit) << place).sum());
         writer.varint(self.base);
         writer.varint(self.span);
@@ -161,13 +163,13 @@ impl Wire for Availability {
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         let bits = reader.u8()?;
-        if bits > 7 {
+        if bits > 15 {
             return Err(DecodeError::Unknown);
         }
-        let [is_complete, gives_nothing, is_strong] = [1, 2, 4].map(|bit| bits & bit != 0);
+        let [is_complete, gives_nothing, is_strong, asks] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
         let base = reader.varint_up_to(MAX_NUMBER)?;
         let span = reader.varint_up_to(MAX_SPAN)?;
-        let mut map = Self { is_complete, gives_nothing, is_strong, base, span, ..Self::default() };
+        let mut map = Self { is_complete, gives_nothing, is_strong, asks, base, span, ..Self::default() };
         map.gaps = decode_gaps(reader, base, map.end())?;
         map.free = BitSet::from_bits(reader.varint()?);
         map.home_free = BitSet::from_bits(reader.varint()?);
@@ -237,7 +239,7 @@ mod tests {
         let bytes = map.to_bytes();
         assert_eq!(bytes[0], 3);
         assert_eq!(Availability::from_bytes(bytes), Ok(map));
-        let unknown = [8, 5, 0, 0, 0, 0, 0, 0];
+        let unknown = [16, 5, 0, 0, 0, 0, 0, 0];
         assert_eq!(Availability::from_bytes(unknown.to_vec().into()), Err(DecodeError::Unknown));
     }
 

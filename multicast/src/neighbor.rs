@@ -10,6 +10,9 @@ use crate::swarm::Suspicion;
 /// Manifests remembered as given by one neighbor: a few seconds of them.
 const MAX_GAVE: usize = 256;
 
+/// A map of a living neighbor that has us for a parent comes each 4 s at least (spec MC-9).
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
+
 /// So many requests in vain, and a neighbor is asked last. Loss alone rarely does that: of three requests more
 /// than one would have to be answered by nothing at all.
 const UNRELIABLE: u32 = 6;
@@ -25,6 +28,10 @@ pub(crate) struct Neighbor {
     pub(crate) mapped_at: Time,
     /// When it last said anything about the stream.
     pub(crate) heard_at: Time,
+    /// Since when it is asked for its map and has said nothing.
+    pub(crate) asked_at: Option<Time>,
+    /// It is to be asked whether it is there.
+    pub(crate) is_doubted: bool,
     /// Its overlay record, opaque, for handing on.
     pub(crate) record: Bytes,
     /// Runs that we asked of it and that are not answered.
@@ -51,6 +58,8 @@ impl Neighbor {
             map: None,
             mapped_at: now,
             heard_at: now,
+            asked_at: None,
+            is_doubted: false,
             record,
             outstanding: 0,
             unanswered: 0,
@@ -60,6 +69,19 @@ impl Neighbor {
             gave: BTreeSet::new(),
             suspicion: None,
         }
+    }
+
+    /// It said something about the stream.
+    pub(crate) fn heard(&mut self, now: Time) {
+        self.heard_at = now;
+        self.asked_at = None;
+        self.is_doubted = false;
+    }
+
+    /// Whether it does not answer, or has said nothing for longer than any member that is there.
+    pub(crate) fn is_silent(&self, now: Time, answer: Duration) -> bool {
+        let has_no_answer = self.asked_at.is_some_and(|at| now.since(at) > self.rtt * 2 + answer);
+        has_no_answer || now.since(self.heard_at) > LONGEST_SILENCE
     }
 
     /// Whether it said that it needs nothing more of an ended stream.

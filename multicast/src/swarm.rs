@@ -35,6 +35,7 @@ use crate::{
 use join::Join;
 use life::Life;
 use links::Links;
+use maps::Rounds;
 use rate::Rate;
 pub(crate) use trust::Suspicion;
 
@@ -133,12 +134,10 @@ pub(crate) struct Swarm {
     /// What of the upload budget is for this stream, where there are several.
     upload_share: Option<u64>,
     home: BitSet,
-    next_map_at: Time,
+    rounds: Rounds,
     next_quicker_at: Time,
     /// When parents are next judged by what they bring.
     next_judged_at: Time,
-    last_mapped: Option<PeerId>,
-    next_parent_slice: u32,
     /// When we began to publish it.
     began_at: Time,
     /// When the newest certain run that brings something was learned of.
@@ -185,11 +184,9 @@ impl Swarm {
             rate: Rate::new(announcement.parameters.expected_rate),
             upload_share: None,
             home: home_slices(setup.home, slices),
-            next_map_at: Time::ZERO,
+            rounds: Rounds::default(),
             next_quicker_at: Time::ZERO,
             next_judged_at: Time::ZERO,
-            last_mapped: None,
-            next_parent_slice: 0,
             began_at: Time::ZERO,
             advanced_at: now,
             alive_at: now,
@@ -350,8 +347,7 @@ impl Swarm {
             Role::Publisher(cutter) => cutter.due_at(config.hold(self.rate.payload())),
             _ => None,
         };
-        let map = (self.next_map_at > Time::ZERO).then_some(self.next_map_at);
-        [hold, map, self.holes.next_check(), self.links.next_at(), self.next_sign()]
+        [hold, self.rounds.next_at(), self.holes.next_check(), self.links.next_at(), self.next_sign()]
             .into_iter()
             .flatten()
             .min()
@@ -371,7 +367,7 @@ impl Swarm {
         if self.holes.next_check().is_some_and(|at| at <= now) {
             self.pull(turn);
         }
-        if self.next_map_at > Time::ZERO && self.next_map_at <= now {
+        if self.rounds.next_at().is_some_and(|at| at <= now) {
             self.update_maps(turn);
         }
     }
@@ -379,7 +375,7 @@ impl Swarm {
     /// A neighbor said something about the stream.
     pub(crate) fn heard(&mut self, now: Time, from: &PeerId) {
         if let Some(neighbor) = self.neighbors.get_mut(from) {
-            neighbor.heard_at = now;
+            neighbor.heard(now);
         }
     }
 
@@ -401,10 +397,11 @@ impl Swarm {
         self.pending.retain(|(.., child), _| child != peer);
         self.holes.forget(peer, turn.cx.now);
         self.join.forget(peer, turn.cx.now);
-        self.last_mapped = self.last_mapped.filter(|last| last != peer);
+        self.rounds.forget(peer);
         if !lost.is_empty() {
             self.stats.reparented += u64::from(lost.len());
             self.links.hurry(turn.cx.now);
+            self.look_around(turn);
         }
         self.check_drained(turn);
     }

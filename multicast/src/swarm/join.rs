@@ -75,7 +75,7 @@ impl Swarm {
         self.alive_at = turn.cx.now;
         self.tell_interest(turn, connected);
         self.links.begin(turn.cx.now);
-        self.next_map_at = turn.cx.now + self.properties.availability_update_period;
+        self.rounds.begin(turn.cx.now + self.properties.availability_update_period);
     }
 
     /// Tells neighbors, interested themselves or not, that we take part.

@@ -64,6 +64,7 @@ impl Swarm {
         let now = turn.cx.now;
         self.links.tend_at = (!self.has_drained).then(|| now + turn.cx.rng.jitter(TEND_PERIOD));
         self.has_queues = turn.config.upload.is_some();
+        self.expire(turn);
         self.seek_start(turn);
         self.doubt_start(turn);
         if self.has_started() && self.is_subscribed() && !self.has_finished {

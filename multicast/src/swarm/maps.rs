@@ -1,5 +1,6 @@
 //! Maps: what is here and who has places, said to neighbors in turn, and what they say (spec MC-9).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stratus_core::{Delivery, PeerId, Time};
@@ -9,8 +10,60 @@ use crate::{Availability, Message, SliceStamp};
 
 /// Maps that must go to everyone soon are sent this much later, to gather what else changes.
 const OWED_MAP_DELAY: Duration = Duration::from_millis(10);
-/// A parent hears from its child at least about this often.
+/// A parent hears from its child at least about this often, or every so many availability periods if that is longer.
 const PARENT_MAP_PERIOD: Duration = Duration::from_millis(700);
+const PARENT_MAP_ROUNDS: u32 = 6;
+/// Where nothing has gone wrong for long, maps are no more frequent than this.
+const CALM_PERIOD: Duration = Duration::from_millis(500);
+/// The period grows to it as this part of the time for which nothing went wrong: slower where uploads are limited and
+/// trees take longer to become good.
+const CALM_SHARE: u32 = 20;
+const LIMITED_CALM_SHARE: u32 = 40;
+/// After a disturbance neighbors are asked for their maps for this long,
+const LOOKING_AROUND: Duration = Duration::from_secs(2);
+/// those whose last one is older than this.
+const OLD_MAP: Duration = Duration::from_millis(1_500);
+/// Who is refused for want of places finds some later if they belong to the dead: children that said nothing for this
+/// long are asked whether they are there.
+const QUIET_CHILD: Duration = Duration::from_secs(1);
+
+/// When maps go out, and whose turn it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rounds {
+    /// The next one in turn.
+    regular_at: Option<Time>,
+    /// The next to those that are owed one.
+    owed_at: Option<Time>,
+    last: Option<PeerId>,
+    next_parent_slice: u32,
+    /// When something last went wrong: a parent was lost, or something must be asked for.
+    disturbed_at: Time,
+}
+
+impl Rounds {
+    pub(super) fn begin(&mut self, at: Time) {
+        self.regular_at = Some(at);
+        self.disturbed_at = at;
+    }
+
+    pub(super) fn next_at(&self) -> Option<Time> {
+        self.regular_at.into_iter().chain(self.owed_at).min()
+    }
+
+    pub(super) fn forget(&mut self, peer: &PeerId) {
+        self.last = self.last.filter(|last| last != peer);
+    }
+
+    /// Something went wrong: the next map comes no later than after `period`.
+    pub(super) fn disturb(&mut self, now: Time, period: Duration) {
+        self.disturbed_at = now;
+        self.regular_at = self.regular_at.map(|at| at.min(now + period));
+    }
+
+    fn is_looking_around(&self, now: Time) -> bool {
+        now.since(self.disturbed_at) <= LOOKING_AROUND
+    }
+}
 
 impl Swarm {
     /// Our map as it stands.
@@ -55,7 +108,17 @@ impl Swarm {
 
     /// The word that we need nothing more may be our last, and others wait for it: it must not be lost. Media that
     /// others still need goes before it.
-    fn give_map(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, map: Availability) {
+    fn give_map(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, mut map: Availability) {
+        let now = turn.cx.now;
+        let is_looking = self.rounds.is_looking_around(now);
+        if let Some(neighbor) = self.neighbors.get_mut(&to) {
+            neighbor.mapped_at = now;
+            let is_old = neighbor.map.as_ref().is_none_or(|(at, _)| now.since(*at) > OLD_MAP);
+            map.asks = is_looking && is_old || neighbor.is_doubted;
+            if map.asks {
+                neighbor.asked_at.get_or_insert(now);
+            }
+        }
         let is_complete = map.is_complete;
         let message = Message::Map { stream: self.alias, map };
         if is_complete {
@@ -65,54 +128,101 @@ impl Swarm {
         }
     }
 
+    /// How often a map goes to one neighbor in turn: seldom where nothing has gone wrong for long.
+    fn map_period(&self, turn: &Turn<'_, '_>) -> Duration {
+        let usual = self.properties.availability_update_period;
+        if self.properties.availability_send_to_all {
+            return usual;
+        }
+        let share = if turn.config.upload.is_some() { LIMITED_CALM_SHARE } else { CALM_SHARE };
+        (turn.cx.now.since(self.rounds.disturbed_at) / share).clamp(usual, usual.max(CALM_PERIOD))
+    }
+
+    /// Someone needs places of ours that may belong to the dead.
+    pub(super) fn doubt_children(&mut self, now: Time) {
+        let children: BTreeSet<PeerId> = self.children.peers().collect();
+        let mut has_doubts = false;
+        for (peer, neighbor) in &mut self.neighbors {
+            let is_quiet = now.since(neighbor.heard_at) > QUIET_CHILD && neighbor.asked_at.is_none();
+            if is_quiet && children.contains(peer) {
+                (neighbor.is_doubted, neighbor.owes_map) = (true, true);
+                has_doubts = true;
+            }
+        }
+        if has_doubts {
+            self.map_soon(now);
+        }
+    }
+
+    /// A parent was lost. Who could take its place is known best by those who are asked now.
+    pub(super) fn look_around(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.cx.now;
+        self.rounds.disturb(now, self.properties.availability_update_period);
+        for neighbor in self.neighbors.values_mut() {
+            neighbor.owes_map |= neighbor.map.as_ref().is_none_or(|(at, _)| now.since(*at) > OLD_MAP);
+        }
+        self.map_soon(now);
+    }
+
     /// One map to the neighbor whose turn it is, or to all (`multicastAvailabilitySendToAll`), and to those
     /// that are owed one.
     pub(super) fn update_maps(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.cx.now;
-        self.expire(turn);
-        let period = turn.cx.rng.jitter(self.properties.availability_update_period);
-        self.next_map_at = if self.has_drained { Time::ZERO } else { now + period };
+        self.rounds.owed_at = None;
+        let is_regular = self.rounds.regular_at.is_some_and(|at| at <= now);
+        if is_regular {
+            let period = turn.cx.rng.jitter(self.map_period(turn));
+            self.rounds.regular_at = (!self.has_drained).then_some(now + period);
+        }
         if !self.has_started() || self.neighbors.is_empty() {
             return;
         }
-        // Nobody waits for a map of a drained stream but those that are owed the last one.
-        // One that gives nothing shows itself to its parents alone: nobody else has use for its map.
-        let takes_turns = !self.has_drained && !self.gives_nothing(turn.config);
-        let to_all = self.properties.availability_send_to_all && takes_turns;
-        let in_turn = if takes_turns { self.next_in_turn() } else { None };
-        self.last_mapped = in_turn;
-        let parent = self.next_parent_in_turn(now);
-        let map = self.map(turn);
+        let to_all = is_regular && self.properties.availability_send_to_all && self.takes_turns(turn);
+        let turns = if is_regular { self.whose_turn(turn) } else { [None, None] };
         let mut recipients = Vec::new();
         for (peer, neighbor) in &mut self.neighbors {
-            let is_in_turn = in_turn == Some(*peer) || parent == Some(*peer);
-            if std::mem::take(&mut neighbor.owes_map) || to_all || is_in_turn {
+            if std::mem::take(&mut neighbor.owes_map) || to_all || turns.contains(&Some(*peer)) {
                 recipients.push(*peer);
             }
         }
+        if recipients.is_empty() {
+            return;
+        }
+        let map = self.map(turn);
         for peer in recipients {
-            if let Some(neighbor) = self.neighbors.get_mut(&peer) {
-                neighbor.mapped_at = now;
-            }
             self.give_map(turn, peer, map.clone());
         }
     }
 
+    /// Nobody waits for a map of a drained stream but those that are owed the last one. One that gives nothing shows
+    /// itself to its parents alone: nobody else has use for its map.
+    fn takes_turns(&self, turn: &Turn<'_, '_>) -> bool {
+        !self.has_drained && !self.gives_nothing(turn.config)
+    }
+
+    /// The neighbor whose turn it is, and a parent that has waited long.
+    fn whose_turn(&mut self, turn: &Turn<'_, '_>) -> [Option<PeerId>; 2] {
+        let in_turn = if self.takes_turns(turn) { self.next_in_turn() } else { None };
+        self.rounds.last = in_turn;
+        [in_turn, self.next_parent_in_turn(turn)]
+    }
+
     fn next_in_turn(&self) -> Option<PeerId> {
         use std::ops::Bound::{Excluded, Unbounded};
-        let after = self.last_mapped.map_or(Unbounded, Excluded);
+        let after = self.rounds.last.map_or(Unbounded, Excluded);
         let mut later = self.neighbors.range((after, Unbounded));
         later.next().or_else(|| self.neighbors.iter().next()).map(|(peer, _)| *peer)
     }
 
     /// A parent that has not had our map for a while, too: it takes who is silent for dead, and gives the place
     /// away. In small groups its turn comes sooner by itself.
-    fn next_parent_in_turn(&mut self, now: Time) -> Option<PeerId> {
-        let slice = self.next_parent_slice % self.slices();
-        self.next_parent_slice = slice + 1;
+    fn next_parent_in_turn(&mut self, turn: &Turn<'_, '_>) -> Option<PeerId> {
+        let patience = PARENT_MAP_PERIOD.max(self.map_period(turn) * PARENT_MAP_ROUNDS);
+        let slice = self.rounds.next_parent_slice % self.slices();
+        self.rounds.next_parent_slice = slice + 1;
         let parent = self.parents.get(slice).parent.filter(|_| !self.has_drained)?.peer;
         let neighbor = self.neighbors.get(&parent)?;
-        (now.since(neighbor.mapped_at) > PARENT_MAP_PERIOD).then_some(parent)
+        (turn.cx.now.since(neighbor.mapped_at) > patience).then_some(parent)
     }
 
     /// Everyone should know soon: a slice began to flow, or we are complete.
@@ -132,7 +242,8 @@ impl Swarm {
     }
 
     fn map_soon(&mut self, now: Time) {
-        self.next_map_at = self.next_map_at.min(now + OWED_MAP_DELAY).max(Time::from_micros(1));
+        let soon = now + OWED_MAP_DELAY;
+        self.rounds.owed_at = Some(self.rounds.owed_at.map_or(soon, |at| at.min(soon)));
     }
 
     /// A neighbor's map came.
@@ -141,9 +252,15 @@ impl Swarm {
         let Some(neighbor) = self.neighbors.get_mut(&from) else { return };
         let claimed = map.end();
         self.children.note_inner(&from, map.inner);
+        // Who asks again at once has had its answer, or has it on the way.
+        let is_asked =
+            map.asks && now.since(neighbor.mapped_at) >= self.properties.availability_update_period;
         neighbor.map = Some((now, map));
         if self.is_subscribed() && self.has_started() {
             self.reach_claimed(turn, claimed);
+        }
+        if is_asked && self.has_started() {
+            self.owe_map(now, &from);
         }
         if !self.parents.orphans().is_empty() {
             self.links.hurry(now);

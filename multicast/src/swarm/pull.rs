@@ -133,7 +133,9 @@ impl Swarm {
                 continue;
             }
             self.give_up_on_asked(run);
-            match self.best_holder(turn, run) {
+            let holder = self.best_holder(turn, run);
+            self.note_disturbance(now, run, holder);
+            match holder {
                 Some(peer) => {
                     self.note_asked(now, run, peer);
                     requests.entry(peer).or_default().push(want);
@@ -147,6 +149,17 @@ impl Swarm {
                 let message = Message::Pull { stream: self.alias, wants: wants.to_vec() };
                 self.send_urgent(turn, peer, message);
             }
+        }
+    }
+
+    /// Who pushes a slice is asked for what got lost on the way; that is all in order. Who asks again, or elsewhere, or
+    /// knows nobody to ask, does better with new maps (spec MC-9).
+    fn note_disturbance(&mut self, now: Time, run: u64, holder: Option<PeerId>) {
+        let slice = self.parents.get(self.slice_of(run));
+        let is_in_order = self.holes.get(run).is_some_and(|hole| hole.attempts == 0)
+            && holder.is_some_and(|holder| slice.expects(&holder, run));
+        if !is_in_order {
+            self.rounds.disturb(now, self.properties.availability_update_period);
         }
     }
 

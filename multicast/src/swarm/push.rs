@@ -31,10 +31,11 @@ const SHORT_NOTICE: Duration = Duration::from_millis(600);
 const FAR: u64 = 1_024;
 /// Places in a slice are for children at home there for this long after it began to flow.
 const HOME_FIRST: Duration = Duration::from_millis(400);
-/// A child that said nothing for this long is dead, as far as its places are concerned.
-const CHILD_SILENCE: Duration = Duration::from_millis(2_500);
-/// One that said nothing for this long may be dead: it makes room for who asks. A map is due every 0.8 s.
-const CHILD_DOUBT: Duration = Duration::from_secs(1);
+/// A child that was asked whether it is there, and gave no answer for two round trips and this, is dead as far as its
+/// places are concerned.
+const CHILD_SILENCE: Duration = Duration::from_millis(1_500);
+/// And for this long: it may be dead, and makes room for who asks.
+const CHILD_DOUBT: Duration = Duration::from_millis(150);
 /// A question without an answer is dropped after this and two round trips.
 const ANSWER_PATIENCE: Duration = Duration::from_millis(100);
 /// A stamp older than this shows a slice that does not flow.
@@ -168,7 +169,7 @@ impl Swarm {
         let flowing = self.flowing(now);
         let from_run = self.first_to_push(now, request.from_run, tolerance);
         let inner = self.children.inner();
-        let silent = self.silent_for(now, CHILD_DOUBT);
+        let silent = self.silent(now, CHILD_DOUBT);
         let mut accepted = BitSet::EMPTY;
         let mut displaced: BTreeMap<PeerId, BitSet> = BTreeMap::new();
         let asked = request.slices.intersection(BitSet::first(self.slices()));
@@ -192,6 +193,9 @@ impl Swarm {
             accepted.insert(slice);
         }
         self.tell_parents_of_inner(now, accepted.minus(inner));
+        if accepted != asked {
+            self.doubt_children(now);
+        }
         let (free, home_free) = self.children.free(&room, flowing);
         let answer = PushAnswer {
             stream: self.alias,
@@ -257,15 +261,15 @@ impl Swarm {
     /// Gives the places of children that are silent to others. A living child says its map more often than that,
     /// and looks for another parent if it was wronged.
     pub(super) fn drop_silent_children(&mut self, now: Time) {
-        for peer in self.silent_for(now, CHILD_SILENCE) {
+        for peer in self.silent(now, CHILD_SILENCE) {
             self.children.forget(&peer);
             self.pending.retain(|(.., child), _| *child != peer);
         }
     }
 
-    /// Neighbors that said nothing of the stream for so long.
-    fn silent_for(&self, now: Time, time: Duration) -> Vec<PeerId> {
-        let silent = self.neighbors.iter().filter(|(_, neighbor)| now.since(neighbor.heard_at) > time);
+    /// Neighbors that do not answer for so long.
+    fn silent(&self, now: Time, time: Duration) -> Vec<PeerId> {
+        let silent = self.neighbors.iter().filter(|(_, neighbor)| neighbor.is_silent(now, time));
         silent.map(|(peer, _)| *peer).collect()
     }
 
@@ -376,6 +380,7 @@ impl Swarm {
                 parent.until = Some(stop.from_run);
                 state.refuse(from, until);
                 self.links.hurry(now);
+                self.look_around(turn);
             }
         }
         self.prune_children();
@@ -408,6 +413,7 @@ impl Swarm {
                     self.parents.get_mut(slice).refuse(parent.peer, until);
                 }
                 self.stats.reparented += 1;
+                self.look_around(turn);
                 self.stop_parent(turn, parent.peer, BitSet::single(slice), 0);
             }
         }

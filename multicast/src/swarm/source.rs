@@ -14,7 +14,7 @@ impl Swarm {
     pub(crate) fn begin_publishing(&mut self, turn: &mut Turn<'_, '_>) {
         self.links.begin(turn.cx.now);
         self.began_at = turn.cx.now;
-        self.next_map_at = turn.cx.now + self.properties.availability_update_period;
+        self.rounds.begin(turn.cx.now + self.properties.availability_update_period);
         self.plan_renewal(turn);
     }
 

@@ -7,6 +7,7 @@ mod joining;
 mod laws;
 mod limits;
 mod live;
+mod maps;
 mod names;
 mod roles;
 mod vectors;

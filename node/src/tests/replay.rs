@@ -96,7 +96,7 @@ fn replay(net: &mut Net<Node>, to: PeerId, again: &[&Frame], duration: Duration)
 #[test]
 fn an_hour_of_frames_said_again_changes_nothing_and_costs_its_sender_every_link() {
     let Hour { mut net, stream, mut written, heard } = an_hour();
-    assert!(heard.len() > 70_000, "only {} frames in an hour", heard.len());
+    assert!(heard.len() > 40_000, "only {} frames in an hour", heard.len());
     // Everything, in which another's greeting is proof; the stream alone, most of which was true once.
     let all: Vec<_> = heard.iter().collect();
     let of_stream: Vec<_> =

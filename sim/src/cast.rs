@@ -17,12 +17,32 @@ pub(crate) enum Part {
     DownloadOnly,
     /// Is a member of the group and plays nothing.
     Idle,
+    /// Passes on other bytes than it got.
+    Polluter,
+    /// Takes everything and passes on nothing, whatever it promised.
+    Freeloader,
+    /// Tells of nobody but its own kind.
+    Sybil,
 }
 
 impl Part {
     /// Every part, in the order of the report.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Publisher, Self::Usual, Self::Strong, Self::Weak, Self::DownloadOnly, Self::Idle];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Publisher,
+        Self::Usual,
+        Self::Strong,
+        Self::Weak,
+        Self::DownloadOnly,
+        Self::Idle,
+        Self::Polluter,
+        Self::Freeloader,
+        Self::Sybil,
+    ];
+
+    /// Whether it breaks rules on purpose.
+    pub(crate) fn is_hostile(self) -> bool {
+        matches!(self, Self::Polluter | Self::Freeloader | Self::Sybil)
+    }
 
     /// As it is named in the report.
     pub(crate) fn name(self) -> &'static str {
@@ -33,6 +53,9 @@ impl Part {
             Self::Weak => "weak",
             Self::DownloadOnly => "download_only",
             Self::Idle => "idle",
+            Self::Polluter => "polluter",
+            Self::Freeloader => "freeloader",
+            Self::Sybil => "sybil",
         }
     }
 }
@@ -69,7 +92,8 @@ impl Cast {
             return Part::Publisher;
         }
         let is_newcomer = number >= scenario.members;
-        if number >= self.publishers + scenario.viewer_count() && !is_newcomer {
+        let usual = if scenario.publishers == 0 { Part::Idle } else { Part::Usual };
+        if number >= self.publishers + scenario.viewer_count() && !is_newcomer && usual != Part::Idle {
             return Part::Idle;
         }
         let share = |class: &Option<Share>| class.map_or(0.0, |class| class.share);
@@ -77,9 +101,12 @@ impl Cast {
             (Part::Strong, share(&scenario.strong)),
             (Part::Weak, share(&scenario.weak)),
             (Part::DownloadOnly, scenario.download_only),
+            (Part::Polluter, scenario.polluters),
+            (Part::Freeloader, scenario.freeloaders),
+            (Part::Sybil, scenario.sybils),
         ];
         if shares.iter().all(|(_, share)| *share == 0.0) {
-            return Part::Usual;
+            return usual;
         }
         let mut draw = chance.below(1_000_000) as f64 / 1e6;
         for (part, share) in shares {
@@ -88,7 +115,7 @@ impl Cast {
             }
             draw -= share;
         }
-        Part::Usual
+        usual
     }
 
     pub(crate) fn add(&mut self, part: Part, joined_at: Time) {

@@ -31,6 +31,7 @@ mod census;
 mod file;
 mod floor;
 mod histogram;
+mod hostile;
 mod journal;
 mod last;
 mod latency;
@@ -57,7 +58,9 @@ pub use floor::floor;
 pub use latency::{Globe, Latency};
 pub use parse::{Multiple, duration_text, parse_duration, parse_rate};
 pub use queue::Queue;
-pub use report::{GroupResults, PartResults, Report, Results, RingResults, RivalResults, SCHEMA, Timing};
+pub use report::{
+    GroupResults, HostileResults, PartResults, Report, Results, RingResults, RivalResults, SCHEMA, Timing,
+};
 pub use run::{Options, Outcome, run};
 pub use scenario::{
     AUDIO_WIRE_PER_PAYLOAD, Bootstrap, Invalid, Kill, LatencyLaw, Opponent, Opponents, Rules, Scenario,

@@ -92,6 +92,8 @@ pub struct Results {
     pub idle_media_bytes: u64,
     /// What came of each part: publishers, strong, usual, weak, those that only receive, those that play nothing.
     pub parts: BTreeMap<&'static str, PartResults>,
+    /// What became of members that break rules on purpose; only where there are some.
+    pub hostile: Option<HostileResults>,
     /// How well the group was put together; only where nothing is played.
     pub group: Option<GroupResults>,
     /// What came of what was sent, looked up, kept and read over the ring; only where that was done.
@@ -217,6 +219,25 @@ pub struct RingResults {
     pub read_p99_ms: f64,
 }
 
+/// What hostile members achieved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct HostileResults {
+    /// How many there were.
+    pub members: u32,
+    /// Fragments with wrong bytes that came to honest members.
+    pub bad_fragments: u64,
+    /// Times that a member reported one for breaking rules.
+    pub accusations: u64,
+    /// The longest from a neighbor's first wrong fragment to the report of it, milliseconds.
+    pub cut_off_ms: f64,
+    /// Honest members and hostile neighbors from which they had wrong fragments and which they never reported.
+    pub unpunished: u64,
+    /// 99 of 100 honest members have no larger share of hostile neighbors in the end.
+    pub neighbors_p99: f64,
+    /// Honest members that have neighbors, and none but hostile ones, in the end.
+    pub eclipsed: u32,
+}
+
 /// What came of the members of one part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PartResults {
@@ -290,7 +311,8 @@ impl Results {
         let parts = crate::cast::Part::ALL.map(|part| (part.name(), PartResults::default()));
         let rivals = Opponent::all().map(|rival| (rival.name(), RivalResults::default()));
         let (group, ring) = (Some(GroupResults::default()), Some(RingResults::default()));
-        Self { parts: parts.into(), rivals: rivals.collect(), group, ring, ..Self::default() }
+        let (parts, rivals, hostile) = (parts.into(), rivals.collect(), Some(HostileResults::default()));
+        Self { parts, rivals, group, ring, hostile, ..Self::default() }
     }
 }
 

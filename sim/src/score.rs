@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Lookup, Time};
+use stratus_core::{Lookup, PeerId, Time};
 use stratus_multicast::{self as multicast, Event as Heard, Piece, StreamId, StreamMessage};
 use stratus_node::{Event, Input, Message, Node, Output};
 use stratus_overlay::{self as overlay, routing};
@@ -10,6 +10,7 @@ use stratus_overlay::{self as overlay, routing};
 use crate::anatomy::Anatomy;
 use crate::cast::{Cast, Part};
 use crate::histogram::Histogram;
+use crate::hostile::Hostile;
 use crate::journal::Journal;
 use crate::last::Lasts;
 use crate::member::Purpose;
@@ -46,6 +47,7 @@ pub(crate) struct Score {
     /// nobody's.
     known: Lookup<(usize, usize), ()>,
     pub(crate) anatomy: Option<Anatomy>,
+    pub(crate) hostile: Hostile,
     /// What plots are made of, if asked for.
     pub(crate) keeper: Option<Keeper>,
     pub(crate) journal: Option<Journal>,
@@ -142,6 +144,7 @@ impl Score {
             repairs: Histogram::new(),
             known: Lookup::new(),
             anatomy,
+            hostile: Hostile::default(),
             keeper: None,
             journal: None,
             faults: Faults::default(),
@@ -188,7 +191,8 @@ impl Score {
     /// Nothing is passed on that was not published.
     fn passed_on(&mut self, now: Time, packet: &Packet<Message>, message: &Message) {
         let Message::Multicast(multicast::Message::Fragment { payload, .. }) = message else { return };
-        if self.known.get(&whereabouts(payload)).is_none() {
+        let is_hostile = self.cast.part(packet.head.from).is_hostile();
+        if !is_hostile && self.known.get(&whereabouts(payload)).is_none() {
             self.faults.add(now, packet.head.from, || "it passed on what nobody published".into());
         }
     }
@@ -217,15 +221,21 @@ impl Score {
                     player.has_ended = true;
                 }
             }
-            Heard::Misbehaved { what, .. } => {
-                self.faults.add(now, member, || format!("an honest neighbor was accused: {what}"));
-            }
+            Heard::Misbehaved { peer, what } => self.accused(now, member, &peer, what),
             Heard::PublishFailed { why, .. } => {
                 self.faults.add(now, member, || format!("the publication was refused: {why}"));
             }
             _ => {}
         }
         (1, 0)
+    }
+
+    fn accused(&mut self, now: Time, member: u32, peer: &PeerId, what: &str) {
+        // What a hostile one says of those who keep it out is nobody's fault.
+        let is_honest = !self.cast.part(member).is_hostile();
+        if is_honest && !self.hostile.accused(now, member, peer) {
+            self.faults.add(now, member, || format!("an honest neighbor was accused: {what}"));
+        }
     }
 
     fn player_mut(&mut self, member: u32, stream: &StreamId) -> Option<&mut Player> {
@@ -302,6 +312,16 @@ impl Watch<Node> for Score {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
         self.received[packet.head.to as usize] += Purpose::of(message, packet.head.length);
         self.repaired(now, packet.head.to, message);
+        let (from, to) = (packet.head.from, packet.head.to);
+        if self.cast.part(from).is_hostile() && !self.cast.part(to).is_hostile() {
+            let is_bad = match message {
+                Message::Multicast(multicast::Message::Fragment { payload, .. }) => {
+                    self.known.get(&whereabouts(payload)).is_none()
+                }
+                _ => false,
+            };
+            self.hostile.came(now, to, from, is_bad);
+        }
         if let Some(anatomy) = &mut self.anatomy {
             anatomy.arrived(now, packet, message);
         }
@@ -319,11 +339,18 @@ impl Watch<Node> for Score {
         }
     }
 
+    fn tamper(&mut self, member: u32, outputs: &mut Vec<Output>) {
+        let part = self.cast.part(member);
+        if part.is_hostile() {
+            self.hostile.tamper(part, outputs);
+        }
+    }
+
     fn event(&mut self, now: Time, member: u32, event: Event) -> (u64, u64) {
         match event {
             Event::Multicast(event) => self.heard(now, member, event),
-            Event::Overlay(overlay::Event::Misbehaved { what, .. }) => {
-                self.faults.add(now, member, || format!("an honest neighbor was accused: {what}"));
+            Event::Overlay(overlay::Event::Misbehaved { peer, what }) => {
+                self.accused(now, member, &peer, what);
                 (2, 1)
             }
             Event::Overlay(_) => (2, 0),

@@ -2,10 +2,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use stratus_sim::{Bound, Options, ScenarioFile, Verdict, floor};
 
 use super::Failure;
 use super::play::{read, timed};
+use super::sweep::{cores, pool};
 
 #[derive(clap::Args)]
 pub(super) struct BoardArguments {
@@ -18,6 +20,9 @@ pub(super) struct BoardArguments {
     /// Plays those of up to so many members.
     #[arg(long, default_value_t = 1_000_000, value_name = "MEMBERS")]
     up_to: u32,
+    /// Files at a time; each takes one core and its own memory.
+    #[arg(long, default_value_t = cores(), value_name = "COUNT")]
+    jobs: usize,
     /// Writes the board to this file instead of stdout.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -38,13 +43,22 @@ pub(super) fn board(arguments: &BoardArguments) -> Result<bool, Failure> {
         "| goal | what | figure | must be | is | floor | | command |\n|---|---|---|---|---|---|---|---|\n",
     );
     let (mut has_held, mut notes) = (true, String::new());
+    let mut chosen = Vec::new();
     for path in files(&arguments.paths)? {
         let file = read(&path)?;
-        if arguments.quick && !file.is_quick || file.scenario.members > arguments.up_to {
-            continue;
+        if (file.is_quick || !arguments.quick) && file.scenario.members <= arguments.up_to {
+            chosen.push((path, file));
         }
-        writeln!(io::stderr(), "{}: {}", path.display(), file.about)?;
-        has_held &= add_rows(&mut text, &path, &file);
+    }
+    let play = |(path, file): &(PathBuf, ScenarioFile)| {
+        let _ = writeln!(io::stderr(), "{}: {}", path.display(), file.about);
+        rows(path, file)
+    };
+    let played: Vec<(String, bool)> =
+        pool(arguments.jobs)?.install(|| chosen.par_iter().with_max_len(1).map(play).collect());
+    for ((path, file), (rows, have_held)) in chosen.iter().zip(played) {
+        text.push_str(&rows);
+        has_held &= have_held;
         if let Some(note) = &file.note {
             let _ = writeln!(notes, "- {}: {note}", path.display());
         }
@@ -79,8 +93,9 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// Plays a file; adds a row for each promise and each wish. Answers whether the promises held.
-fn add_rows(text: &mut String, path: &Path, file: &ScenarioFile) -> bool {
+/// Plays a file; a row for each promise and each wish, and whether the promises held.
+fn rows(path: &Path, file: &ScenarioFile) -> (String, bool) {
+    let mut text = String::new();
     let (outcome, _) = timed(&file.scenario, Options::default());
     let judge = |musts: &[stratus_sim::Must]| -> Vec<Verdict> {
         musts.iter().map(|must| must.judge(&outcome.results)).collect()
@@ -110,5 +125,5 @@ fn add_rows(text: &mut String, path: &Path, file: &ScenarioFile) -> bool {
             "| {goal} | {about} | `{what}` | {bound} | {found} | {floor} | {word} | {command} |"
         );
     }
-    must.iter().all(|verdict| verdict.holds) && faults == 0
+    (text, must.iter().all(|verdict| verdict.holds) && faults == 0)
 }

@@ -50,6 +50,15 @@ pub(super) struct ScenarioFlags {
     /// Share of the viewers that only receive.
     #[arg(long)]
     download_only: Option<f64>,
+    /// Share of the viewers that pass on other bytes than they got.
+    #[arg(long)]
+    polluters: Option<f64>,
+    /// Share of the viewers that pass on nothing, whatever they promised.
+    #[arg(long)]
+    freeloaders: Option<f64>,
+    /// Share of the members that tell of nobody but one another.
+    #[arg(long)]
+    sybils: Option<f64>,
     /// uniform:LOW..HIGH one way, each pair on its own, or coordinate: places on a globe.
     #[arg(long)]
     latency: Option<LatencyLaw>,
@@ -215,6 +224,9 @@ impl ScenarioFlags {
             strong: self.strong.or(base.strong),
             weak: self.weak.or(base.weak),
             download_only: self.download_only.unwrap_or(base.download_only),
+            polluters: self.polluters.unwrap_or(base.polluters),
+            freeloaders: self.freeloaders.unwrap_or(base.freeloaders),
+            sybils: self.sybils.unwrap_or(base.sybils),
             latency: self.latency.unwrap_or(base.latency),
             loss: self.loss.unwrap_or(base.loss),
             burst: self.burst.unwrap_or(base.burst),
@@ -268,6 +280,9 @@ mod tests {
             jitter: Duration::from_micros(1_500),
             kill: "0.5@3s".parse().ok(),
             burst: 25,
+            polluters: 0.1,
+            freeloaders: 0.2,
+            sybils: 0.3,
             one_way: "0.3@0.5".parse().ok(),
             asymmetry: Duration::from_millis(7),
             downlink: Some(3.0),

@@ -19,8 +19,14 @@ pub(super) struct SweepArguments {
     jobs: usize,
 }
 
-fn cores() -> usize {
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// So many runs at a time.
+pub(super) fn pool(jobs: usize) -> Result<rayon::ThreadPool, Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).build();
+    pool.map_err(|error| Failure::Output(io::Error::other(error)))
 }
 
 /// Plays all runs, some at a time, and prints each one's line when it is done; answers whether all promises held.
@@ -29,9 +35,7 @@ pub(super) fn sweep(arguments: &SweepArguments) -> Result<bool, Failure> {
     let base = file.as_ref().map_or_else(Scenario::default, |file| file.scenario.clone());
     let musts = file.as_ref().map_or(&[][..], |file| &file.must);
     let runs = arguments.spread.runs(&base)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.jobs.max(1)).build();
-    let pool = pool.map_err(|error| Failure::Output(io::Error::other(error)))?;
-    let have_held: Result<Vec<bool>, Failure> = pool.install(|| {
+    let have_held: Result<Vec<bool>, Failure> = pool(arguments.jobs)?.install(|| {
         let play = |run: &super::spread::Planned| {
             let played = Played::of(&run.scenario, musts, Options::default());
             if !played.has_held {

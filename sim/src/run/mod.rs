@@ -260,10 +260,12 @@ impl<'a> Run<'a> {
             && self.sessions().all(|(member, stream)| self.world.watch.player(member, stream).has_ended)
     }
 
-    /// Living members that play something.
+    /// Living honest members that play something.
     fn survivors(&self) -> impl Iterator<Item = u32> {
         let everybody = 0..self.world.member_count();
-        everybody.filter(|member| self.world.is_alive(*member) && self.world.watch.cast.plays(*member))
+        let cast = &self.world.watch.cast;
+        let is_honest = |member: &u32| !cast.part(*member).is_hostile();
+        everybody.filter(is_honest).filter(|member| self.world.is_alive(*member) && cast.plays(*member))
     }
 
     /// Each of them with each stream that it plays.
@@ -321,7 +323,11 @@ impl<'a> Run<'a> {
         if let Some(downlink) = self.downlink(number, part) {
             self.world.limit_downlink(member, downlink);
         }
-        self.places.push(self.keys.ring.address(&peer).prefix());
+        let place = self.keys.ring.address(&peer).prefix();
+        self.places.push(place);
+        if part.is_hostile() {
+            self.world.watch.hostile.add(member, peer, place);
+        }
         header.entropy = self.world.entropy(member);
         if let Some(journal) = self.world.watch.journal.as_mut().filter(|journal| journal.is_of(member)) {
             journal.open(&header);
@@ -350,7 +356,12 @@ impl<'a> Run<'a> {
             Part::Publisher => source_uplink.map(|own| own * f64::from(*streams)),
             Part::Strong => class(strong),
             Part::Weak => class(weak),
-            Part::Usual | Part::DownloadOnly | Part::Idle => uplink.map(|multiple| multiple * played),
+            Part::Usual
+            | Part::DownloadOnly
+            | Part::Idle
+            | Part::Polluter
+            | Part::Freeloader
+            | Part::Sybil => uplink.map(|multiple| multiple * played),
         };
         multiple.and_then(|multiple| NonZeroU64::new(self.scenario.wire_rate(multiple)))
     }

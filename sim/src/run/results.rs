@@ -8,7 +8,7 @@ use super::{Run, ring};
 use crate::cast::{Part, Role};
 use crate::histogram::Histogram;
 use crate::member::Purpose;
-use crate::report::{PartResults, Results, ratio};
+use crate::report::{HostileResults, PartResults, Results, ratio};
 use crate::score::Player;
 use crate::source::Published;
 
@@ -99,6 +99,7 @@ impl Run<'_> {
             score.sources.iter().map(|source| source.published().len() as u64).collect();
         let sums = self.sums(&published);
         let everybody = || 0..self.world.member_count();
+        let honest = || everybody().filter(|member| !score.cast.part(*member).is_hostile());
         let of_part = |part: Part| everybody().filter(move |member| score.cast.part(*member) == part);
         let mut sent = Purpose::default();
         score.sent.iter().for_each(|purpose| sent += *purpose);
@@ -108,7 +109,7 @@ impl Run<'_> {
         self.survivors().for_each(|member| received += score.received[member as usize]);
         let played = everybody().flat_map(|member| (0..published.len()).map(move |stream| (member, stream)));
         let played_bytes: u64 = played.map(|(member, stream)| score.player(member, stream).bytes).sum();
-        let (joined, joins) = self.joins();
+        let times = self.times();
         let of_survivors = |part: u64| ratio(part as f64, sums.count as f64);
         let of_payload = |part: u64| ratio(part as f64, sent.payload as f64);
         Results {
@@ -120,19 +121,10 @@ impl Run<'_> {
             from_first_share: of_survivors(sums.from_first),
             ended_share: of_survivors(sums.ended),
             delivered_ratio: ratio(sums.messages as f64, sums.published as f64),
-            continuity: self.due(everybody()).continuity(),
+            continuity: self.due(honest()).continuity(),
             copies: ratio(received.payload as f64, sums.bytes as f64),
             control_ratio: of_payload(sent.control),
             auth_ratio: of_payload(sent.auth),
-            p50_ms: score.delays[0].quantile_ms(500),
-            p95_ms: score.delays[0].quantile_ms(950),
-            p99_ms: score.delays[0].quantile_ms(990),
-            max_ms: score.delays[0].longest_ms(),
-            last_ms: score.last_ms(),
-            joined,
-            join_p50_ms: joins.quantile_ms(500),
-            join_p99_ms: joins.quantile_ms(990),
-            repair_p99_ms: score.repairs.quantile_ms(990),
             wire_per_payload: ratio((self.wire_bytes() - self.wire_before) as f64, played_bytes as f64),
             media_ratio: ratio((received.payload + received.auth) as f64, sums.bytes as f64),
             received_ratio: ratio(received.all() as f64, sums.bytes as f64),
@@ -142,6 +134,7 @@ impl Run<'_> {
             parts: self.parts(),
             group,
             ring,
+            hostile: self.hostile_results(),
             pushed_share: ratio(sums.pushed as f64, (sums.pushed + sums.pulled) as f64),
             pulled_fragments: sums.pulled,
             duplicate_fragments: sums.duplicates,
@@ -156,8 +149,55 @@ impl Run<'_> {
             ended_at_s: self.world.now().as_micros() as f64 / 1e6,
             events: self.world.events(),
             trace_hash: self.world.trace().hash(),
+            ..times
+        }
+    }
+
+    /// How long things took.
+    fn times(&self) -> Results {
+        let (score, (joined, joins)) = (&self.world.watch, self.joins());
+        Results {
+            p50_ms: score.delays[0].quantile_ms(500),
+            p95_ms: score.delays[0].quantile_ms(950),
+            p99_ms: score.delays[0].quantile_ms(990),
+            max_ms: score.delays[0].longest_ms(),
+            last_ms: score.last_ms(),
+            joined,
+            join_p50_ms: joins.quantile_ms(500),
+            join_p99_ms: joins.quantile_ms(990),
+            repair_p99_ms: score.repairs.quantile_ms(990),
             ..Results::default()
         }
+    }
+
+    /// What hostile members achieved, if there are some.
+    fn hostile_results(&self) -> Option<HostileResults> {
+        let score = &self.world.watch;
+        let is_hostile = |member: u32| score.cast.part(member).is_hostile();
+        let members = (0..self.world.member_count()).filter(|member| is_hostile(*member)).count() as u32;
+        if members == 0 {
+            return None;
+        }
+        let (mut shares, mut links) = (Vec::new(), Vec::new());
+        for member in (0..self.world.member_count()).filter(|member| !is_hostile(*member)) {
+            links.clear();
+            self.world.open_links(member, &mut links);
+            if self.world.is_alive(member) && !links.is_empty() {
+                let bad = links.iter().filter(|other| is_hostile(**other)).count();
+                shares.push(ratio(bad as f64, links.len() as f64));
+            }
+        }
+        shares.sort_unstable_by(f64::total_cmp);
+        let hostile = &score.hostile;
+        Some(HostileResults {
+            members,
+            bad_fragments: hostile.bad_fragments,
+            accusations: hostile.accusations,
+            cut_off_ms: hostile.slowest.as_micros() as f64 / 1e3,
+            unpunished: hostile.unpunished() as u64,
+            neighbors_p99: shares.get(shares.len() * 99 / 100).copied().unwrap_or_default(),
+            eclipsed: shares.iter().filter(|share| **share == 1.0).count() as u32,
+        })
     }
 
     /// Bytes of payload and manifests that a member sent and received.

@@ -143,3 +143,21 @@ fn a_stretch_of_the_ring_or_a_region_may_die() {
     let region = Scenario { latency: LatencyLaw::Coordinate, victims: Victims::Region, ..arc.clone() };
     assert_eq!((borne(&arc).survivors, borne(&region).survivors), (27, 27));
 }
+
+#[test]
+fn polluters_are_found_out_and_freeloaders_left_behind() {
+    let polluted = borne(&Scenario { polluters: 0.2, uplink: Some(4.0), ..troubled() });
+    let hostile = polluted.hostile.expect("there are some");
+    assert!(hostile.bad_fragments > 0 && hostile.accusations > 0, "{hostile:?}");
+    assert!(hostile.cut_off_ms <= 1_000.0 && hostile.unpunished == 0, "{hostile:?}");
+    let freeloaded = borne(&Scenario { freeloaders: 0.2, uplink: Some(4.0), ..troubled() });
+    assert_eq!(freeloaded.parts["freeloader"].carried, 0.0);
+}
+
+#[test]
+fn those_who_tell_of_nobody_but_their_own_kind_surround_nobody() {
+    let scenario =
+        Scenario { members: 60, publishers: 0, sybils: 0.3, settle: Duration::from_secs(15), ..small() };
+    let hostile = run(&scenario, Options::default()).results.hostile.expect("there are some");
+    assert!((10..30).contains(&hostile.members) && hostile.eclipsed == 0, "{hostile:?}");
+}

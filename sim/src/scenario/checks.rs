@@ -25,6 +25,7 @@ impl Scenario {
 
     fn cast_checks(&self) -> [Check; 5] {
         let special = [self.strong, self.weak].iter().flatten().map(|class| class.share).sum::<f64>();
+        let shares = [self.download_only, self.polluters, self.freeloaders, self.sybils];
         let is_class = |class: &Option<Share>| {
             class.is_none_or(|class| is_share(class.share) && is_multiple(Some(class.multiple)))
         };
@@ -44,7 +45,7 @@ impl Scenario {
             ("strong", is_class(&self.strong) && is_class(&self.weak), "a class must be SHARE@MULTIPLE"),
             (
                 "download_only",
-                is_share(special + self.download_only) && is_share(self.download_only),
+                is_share(special + shares.iter().sum::<f64>()) && shares.iter().all(|share| is_share(*share)),
                 "shares of viewers must be 0 to 1 together",
             ),
         ]
@@ -128,10 +129,18 @@ impl Scenario {
         ]
     }
 
+    /// Share of members that break rules on purpose.
+    pub(crate) fn hostile_share(&self) -> f64 {
+        self.polluters + self.freeloaders + self.sybils
+    }
+
     /// What others can play as well.
     fn rival_checks(&self) -> [Check; 2] {
         let is_plain_cast = self.publishers == 1 && self.streams == 1 && self.viewers.is_none();
-        let has_classes = self.strong.is_some() || self.weak.is_some() || self.download_only > 0.0;
+        let has_classes = self.strong.is_some()
+            || self.weak.is_some()
+            || self.download_only > 0.0
+            || self.hostile_share() > 0.0;
         let spells = [self.partition, self.freeze, self.crowd];
         let is_quiet = self.kill.is_none() && spells.iter().all(Option::is_none) && self.churn == 0.0;
         let is_plain = is_plain_cast && !has_classes && is_quiet && self.downlink.is_none();

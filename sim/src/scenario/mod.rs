@@ -51,6 +51,12 @@ pub struct Scenario {
     pub weak: Option<Share>,
     /// Share of the viewers that only receive, 0 to 1.
     pub download_only: f64,
+    /// Share of the viewers (of all members, where nothing is played) that pass on other bytes than they got.
+    pub polluters: f64,
+    /// Share that pass on nothing, whatever they promised.
+    pub freeloaders: f64,
+    /// Share that tell of nobody but one another.
+    pub sybils: f64,
     /// Travel times.
     pub latency: LatencyLaw,
     /// Share of packets lost, 0 to 1.
@@ -154,6 +160,9 @@ impl Default for Scenario {
             strong: None,
             weak: None,
             download_only: 0.0,
+            polluters: 0.0,
+            freeloaders: 0.0,
+            sybils: 0.0,
             latency: LatencyLaw::Uniform { low: Duration::from_millis(10), high: Duration::from_millis(50) },
             loss: 0.0,
             burst: 1,

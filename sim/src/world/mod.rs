@@ -72,6 +72,11 @@ pub trait Watch<M: Member> {
         let _ = (member, machine, outputs);
     }
 
+    /// What a member asks for, before it is done: a hostile one asks for something else than its machine.
+    fn tamper(&mut self, member: u32, outputs: &mut Vec<M::Output>) {
+        let _ = (member, outputs);
+    }
+
     /// A member tells its owner something. The two numbers answered go into the trace.
     fn event(&mut self, now: Time, member: u32, event: M::Event) -> (u64, u64);
 }
@@ -487,6 +492,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             None => seat.machine.wake(&mut cx, &mut outputs),
         }
         self.watch.turn_ends(member, &seat.machine, &outputs);
+        self.watch.tamper(member, &mut outputs);
         if seat.machine.deadline().is_some_and(|deadline| deadline.at <= self.now) {
             // Law 2 is broken: go on, a little later, rather than for ever at this moment.
             self.totals.stuck += 1;

@@ -8,11 +8,14 @@ pub(super) enum Better {
 /// Names of figures, wherever they stand in the results, that should be small.
 const LESS: &[&str] = &[
     "auth_ratio",
+    "bad_fragments",
     "bytes_of_theirs",
     "components",
     "control_ratio",
     "copies",
+    "cut_off_ms",
     "duplicate_fragments",
+    "eclipsed",
     "estimate_median_error",
     "exact_exchanges",
     "exact_s",
@@ -31,6 +34,7 @@ const LESS: &[&str] = &[
     "max_ms",
     "media_ratio",
     "membership_bytes_per_s",
+    "neighbors_p99",
     "overflowed",
     "p50_ms",
     "p95_ms",
@@ -40,6 +44,7 @@ const LESS: &[&str] = &[
     "recovered_s",
     "repair_p99_ms",
     "ring_s",
+    "unpunished",
     "wire_bytes_per_s",
     "wire_per_payload",
 ];

@@ -88,7 +88,9 @@ pub enum Delivery {
         /// Which queued datagram goes first.
         priority: Priority,
     },
-    /// Reliable, and yields to everything else.
+    /// Reliable and in order, and may be late: maps, announcements.
+    Background,
+    /// Reliable, and yields to everything else: objects.
     Bulk,
 }
 

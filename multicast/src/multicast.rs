@@ -184,7 +184,7 @@ impl Multicast {
             let is_newer = announcement.sequence > known.sequence && is_same_stream(&known, &announcement);
             if is_newer && self.admits(cx, out, from, &announcement) {
                 self.with(alias, cx, out, |swarm, turn| swarm.renew(turn, announcement.clone(), age));
-                self.forward(cx, out, Some(from), alias, Delivery::Bulk);
+                self.forward(cx, out, Some(from), alias, Delivery::Background);
                 self.look_again(cx, out, &announcement.name);
             }
         } else if self.admits(cx, out, from, &announcement) && self.make_room(out) {
@@ -262,7 +262,7 @@ impl Multicast {
                 let alias = stream.alias();
                 let ended = self.with(alias, cx, out, |swarm, turn| swarm.end(turn)).flatten();
                 if ended.is_some() {
-                    self.forward(cx, out, None, alias, Delivery::Bulk);
+                    self.forward(cx, out, None, alias, Delivery::Background);
                 }
             }
             Command::Subscribe { name } => {

@@ -42,7 +42,7 @@ impl Size {
         let length = length as u64;
         match how {
             Delivery::Live { .. } => Self { bytes: length + IP_UDP + QUIC + DATAGRAM, packets: 1 },
-            Delivery::Control | Delivery::Bulk => {
+            Delivery::Control | Delivery::Background | Delivery::Bulk => {
                 let packets = (length + FRAME).div_ceil(STREAM_ROOM);
                 Self { bytes: length + FRAME + packets * (IP_UDP + QUIC + STREAM), packets }
             }

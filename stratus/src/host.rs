@@ -448,7 +448,9 @@ impl Host {
                 let expires = self.moment(expires).into_std();
                 self.trains.add(to, link, packet, expires, priority);
             }
-            stratus_core::Delivery::Control | stratus_core::Delivery::Bulk => {
+            stratus_core::Delivery::Control
+            | stratus_core::Delivery::Background
+            | stratus_core::Delivery::Bulk => {
                 if let Err(error) = link.send_control(&packet) {
                     // A neighbor that is hundreds of messages behind is as good as gone.
                     tracing::debug!(peer = ?to, %error, "control not sent");

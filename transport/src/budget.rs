@@ -15,7 +15,7 @@ const LEAST_BURST_BYTES: i64 = 6_000;
 
 /// The upload budget of one endpoint: a token bucket in wire bytes that all its links share. Spec TR-23.
 ///
-/// Whoever finds it empty waits in line: the urgent before the pushed before the repairs, and among equals one
+/// Whoever finds it empty waits in line: the urgent before the pushed before the repairs before bulk, and among equals one
 /// datagram per link in turn.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -24,11 +24,26 @@ pub(crate) struct Budget {
     work: Notify,
 }
 
+/// Who is served before whom.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Rank {
+    /// A datagram.
+    Live(Priority),
+    /// Part of an object: after everything else. Spec TR-60.
+    Bulk,
+}
+
+impl From<Priority> for Rank {
+    fn from(priority: Priority) -> Self {
+        Self::Live(priority)
+    }
+}
+
 #[derive(Debug)]
 struct Bucket {
     tokens: i64,
     filled_at: Instant,
-    line: BTreeMap<(Priority, u64), Waiter>,
+    line: BTreeMap<(Rank, u64), Waiter>,
     next_turn: u64,
 }
 
@@ -63,13 +78,13 @@ impl Budget {
     }
 
     /// Waits in line for `bytes`. Dropping the future leaves the line.
-    pub(crate) async fn take(&self, priority: Priority, bytes: usize) {
+    pub(crate) async fn take(&self, rank: impl Into<Rank>, bytes: usize) {
         let (granted, turn) = oneshot::channel();
         {
             let mut bucket = self.lock();
             let number = bucket.next_turn;
             bucket.next_turn += 1;
-            bucket.line.insert((priority, number), Waiter { bytes, granted });
+            bucket.line.insert((rank.into(), number), Waiter { bytes, granted });
         }
         self.work.notify_one();
         // The sender is dropped only together with the endpoint; then nobody cares.
@@ -136,7 +151,7 @@ mod tests {
     fn line(bucket: &mut Bucket, waiters: &[(Priority, usize)]) -> Vec<oneshot::Receiver<()>> {
         let enter = |&(priority, bytes): &(Priority, usize)| {
             let (granted, receiver) = oneshot::channel();
-            bucket.line.insert((priority, bucket.next_turn), Waiter { bytes, granted });
+            bucket.line.insert((priority.into(), bucket.next_turn), Waiter { bytes, granted });
             bucket.next_turn += 1;
             receiver
         };

@@ -68,8 +68,16 @@ pub struct Config {
     pub inbound_share: usize,
     /// Control frames of one connection among them; more wait on its own stream. Default 256.
     pub inbound_control: usize,
+    /// Largest frame of bulk. A longer one is a protocol violation. Default 64 KiB and 64 bytes: an object.
+    pub bulk_frame_bytes: usize,
+    /// Frames of bulk of one link that may wait to be sent; the next is refused. Default 32: 2 MiB.
+    pub bulk_queue_frames: usize,
+    /// Frames of bulk of one connection that may wait for the owner of a group; more wait on their own stream.
+    /// Default 8: 512 KiB.
+    pub inbound_bulk: usize,
     /// UDP datagrams that one peer may send in a second; twice in a row more, and its connection is closed and its
-    /// owner told. Default 20,000: 180 Mbit/s of full ones.
+    /// owner told. Those that bring bulk do not count: whoever reads it sets its pace. Default 20,000: 180 Mbit/s of
+    /// full ones.
     pub max_inbound_datagrams: u64,
     /// Peers kept out of a group that are remembered. Default 4,096, about 60 bytes each.
     pub max_expelled: usize,
@@ -134,6 +142,9 @@ impl Default for Config {
             inbound_events: 8_192,
             inbound_share: 2_048,
             inbound_control: 256,
+            bulk_frame_bytes: (64 << 10) + 64,
+            bulk_queue_frames: 32,
+            inbound_bulk: 8,
             max_inbound_datagrams: 20_000,
             max_expelled: 4_096,
             datagram_buffer_bytes: 64 << 10,
@@ -170,6 +181,8 @@ impl Config {
             (self.live_queue_bytes >= 16 << 10, "live_queue_bytes must be at least 16 KiB"),
             (self.inbound_events >= 16 && self.control_queue_frames >= 16, "queues must hold at least 16"),
             (self.inbound_share > 0 && self.inbound_control > 0, "shares of a queue must be at least 1"),
+            (self.bulk_frame_bytes >= 1 << 10, "bulk_frame_bytes must be at least 1 KiB"),
+            (self.bulk_queue_frames > 0 && self.inbound_bulk > 0, "queues of bulk must hold at least 1"),
             (self.max_expelled > 0, "max_expelled must be at least 1"),
             (self.attempts_at_once > 0 && self.max_candidates > 0, "a dial needs at least one attempt"),
             (self.max_strangers > 0, "max_strangers must be at least 1"),

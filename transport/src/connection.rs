@@ -10,6 +10,7 @@ use stratus_core::PeerId;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use crate::bulk::BulkQueue;
 use crate::frame::{Hello, Outgoing};
 use crate::group::{GroupState, LinkEvent};
 use crate::intake::{Arrival, Meter, Place, Share};
@@ -60,6 +61,8 @@ pub(crate) struct Connection {
     pub(crate) share: Share,
     /// Frames of control in ports.
     pub(crate) control_places: Arc<Semaphore>,
+    /// Objects on their way out.
+    pub(crate) bulk: BulkQueue,
     most_waiting: usize,
     /// What was seen when it was last asked whether it floods.
     pub(crate) meter: Mutex<Meter>,
@@ -123,6 +126,7 @@ impl Connection {
             quic,
             share: Share::default(),
             control_places: Arc::new(Semaphore::new(shared.config.inbound_control)),
+            bulk: BulkQueue::new(&shared.config, shared.budget.clone()),
             most_waiting: shared.config.inbound_share,
             meter: Mutex::default(),
             hello: OnceLock::new(),
@@ -251,6 +255,18 @@ impl Connection {
                 train.push(datagram);
             }
             self.inbox().deliver(self, &mut train);
+        }
+    }
+
+    /// Hands over a frame of bulk, in its turn before a `Down`. Waits while the owner's port is full. Spec TR-61.
+    pub(crate) async fn deliver_bulk(&self, tag: u32, bytes: Bytes, place: Place) {
+        let Some(attached) = self.attached(tag) else { return };
+        let Ok(slot) = attached.group.events.reserve().await else { return };
+        let inbox = self.inbox();
+        // The group may have been left while this waited; nothing may follow its `Down`.
+        if inbox.attached.iter().any(|still| Arc::ptr_eq(&still.is_up, &attached.is_up)) {
+            let event = LinkEvent::Bulk { peer: self.peer, bytes };
+            slot.send(Arrival { event, _place: Some(place) });
         }
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::bulk;
 use crate::connection::{CloseCode, Connection};
 use crate::error::DialError;
 use crate::frame::{FrameError, FrameReader, Hello, Outgoing, Own, write_frames};
@@ -49,6 +50,8 @@ struct Conversation {
     quiet_since: Instant,
     /// Its place among those who have proven nothing yet.
     stranger: Option<OwnedSemaphorePermit>,
+    /// Reads the other side's stream of bulk, once there is one.
+    bulk: Option<JoinHandle<()>>,
 }
 
 /// A claim of ours that awaits its answer.
@@ -128,6 +131,7 @@ impl Conversation {
             refused: 0,
             quiet_since,
             stranger: None,
+            bulk: None,
         }
     }
 
@@ -184,9 +188,13 @@ impl Conversation {
             Ok(()) => self.talk().await,
             Err(ending) => ending,
         };
+        let bulk = self.bulk.take();
         self.end(ending, writer).await;
         reading.abort();
         pumping.abort();
+        if let Some(bulk) = bulk {
+            bulk.abort();
+        }
     }
 
     async fn talk(&mut self) -> Ending {
@@ -202,6 +210,11 @@ impl Conversation {
                     Err(FrameError::Violation) => Err(Ending::Close(CloseCode::Violation)),
                     Err(FrameError::Lost) => Err(Ending::Lost),
                 },
+                Ok(stream) = self.connection.quic.accept_uni(), if self.bulk.is_none() => {
+                    let limits = (self.shared.config.bulk_frame_bytes, self.shared.config.inbound_bulk);
+                    self.bulk = Some(tokio::spawn(bulk::read(self.connection.clone(), stream, limits)));
+                    Ok(())
+                }
                 () = sleep_until(deadline) => self.on_deadline(deadline),
             };
             if let Err(ending) = step {

@@ -36,6 +36,13 @@ pub enum LinkEvent {
         /// The message, without tag and length.
         bytes: Bytes,
     },
+    /// A message that came in bulk: reliable, in order among its like.
+    Bulk {
+        /// From whom.
+        peer: PeerId,
+        /// The message, without tag and length.
+        bytes: Bytes,
+    },
     /// A datagram.
     Datagram {
         /// From whom.

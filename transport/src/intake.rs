@@ -17,6 +17,8 @@ pub(crate) struct Share {
     waiting: Arc<AtomicUsize>,
     /// Datagrams and frames handed over since the connection began.
     pub(crate) delivered: AtomicU64,
+    /// Datagrams among them that brought bulk.
+    pub(crate) bulk: AtomicU64,
 }
 
 /// The room that one event takes until its owner has read it.
@@ -26,6 +28,8 @@ pub(crate) enum Place {
     Datagram { waiting: Arc<AtomicUsize> },
     /// Of a control frame.
     Control { _permit: OwnedSemaphorePermit },
+    /// Of a frame of bulk.
+    Bulk { _permit: OwnedSemaphorePermit },
 }
 
 impl Drop for Place {
@@ -73,6 +77,8 @@ pub(crate) struct Meter {
     received: u64,
     sent: u64,
     delivered: u64,
+    /// Of these, what brought bulk: as much as was read.
+    bulk: u64,
     /// Frames of QUIC that bring nothing.
     idle_frames: u64,
     /// Seconds in a row that were a flood.
@@ -89,23 +95,24 @@ const FLOOD_SECONDS: u32 = 2;
 
 impl Meter {
     /// Looks again, about a second later; says whether the connection has been flooding. Of its datagrams so many
-    /// were for a group here, and so many for none.
+    /// were for a group here, so many of these brought bulk, and so many were for none.
     pub(crate) fn is_flooded(
         &mut self,
         stats: &ConnectionStats,
-        (delivered, unknown): (u64, u64),
+        (delivered, bulk, unknown): (u64, u64, u64),
         most: u64,
     ) -> bool {
         let (received, sent) = (stats.udp_rx.datagrams, stats.udp_tx.datagrams);
         let idle_frames = idle_frames(&stats.frame_rx, received) + unknown;
-        self.note(Self { received, sent, delivered, idle_frames, flooded: 0 }, most)
+        self.note(Self { received, sent, delivered, bulk, idle_frames, flooded: 0 }, most)
     }
 
     fn note(&mut self, now: Self, most: u64) -> bool {
         let came = now.received.saturating_sub(self.received);
         let of_use = now.delivered.saturating_sub(self.delivered) + now.sent.saturating_sub(self.sent);
         let idle = now.idle_frames.saturating_sub(self.idle_frames);
-        let is_flood = came > most || came > of_use + EMPTY_PER_SECOND || idle > EMPTY_PER_SECOND;
+        let bulk = now.bulk.saturating_sub(self.bulk);
+        let is_flood = came > most + bulk || came > of_use + EMPTY_PER_SECOND || idle > EMPTY_PER_SECOND;
         let flooded = if is_flood { self.flooded + 1 } else { 0 };
         *self = Self { flooded, ..now };
         flooded >= FLOOD_SECONDS
@@ -198,7 +205,7 @@ mod tests {
             stats.frame_rx.reset_stream += resets;
             stats.frame_rx.stream += streams;
             unknown += strays;
-            meter.is_flooded(&stats, (stats.udp_rx.datagrams, unknown), 20_000)
+            meter.is_flooded(&stats, (stats.udp_rx.datagrams, 0, unknown), 20_000)
         };
         assert_eq!([second(2_000, 0, 0), second(2_000, 800, 0)], [false; 2], "as much as is borne");
         assert_eq!([second(2_001, 0, 0), second(2_001, 0, 0), second(0, 0, 0)], [false, true, false]);

@@ -4,12 +4,13 @@
 //! group), [`LinkEvent`], [`Packet`], and for the rendezvous [`Consultation`] and [`ServiceEvent`].
 //!
 //! It knows nothing of rings, streams or records: it proves that both ends of a connection are in the same
-//! group, keeps one connection per pair of peers whoever dialled, and carries two kinds of message, reliable and
-//! ordered, or datagrams that expire. It refuses to wait on behalf of a caller: what does not fit is queued,
+//! group, keeps one connection per pair of peers whoever dialled, and carries three kinds of message: reliable
+//! and ordered, datagrams that expire, and bulk that yields to both. It refuses to wait on behalf of a caller: what does not fit is queued,
 //! counted and dropped.
 
 mod accept;
 mod budget;
+mod bulk;
 mod config;
 mod congestion;
 mod connection;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use stratus_core::{PeerId, Priority, Wire, Writer};
 
+use crate::bulk::BulkQueue;
 use crate::connection::Connection;
 use crate::error::SendError;
 use crate::frame::Outgoing;
@@ -107,6 +108,16 @@ impl Link {
         if self.is_up.load(Ordering::Relaxed) {
             self.connection.live.send(packet.0.clone(), expires, priority);
         }
+    }
+
+    /// Queues a message for the stream that yields to everything else, without copying its payload. Never waits.
+    /// Spec TR-60.
+    pub fn send_bulk(&self, head: &Packet, payload: Bytes) -> Result<(), SendError> {
+        self.check(head);
+        if !self.is_up.load(Ordering::Relaxed) {
+            return Err(SendError::Closed);
+        }
+        BulkQueue::send(&self.connection, head.0.clone(), payload)
     }
 
     /// Leaves the group on this connection; `Down` follows.

@@ -252,7 +252,8 @@ impl Shared {
         let connections: Vec<Arc<Connection>> = lock(&self.peers).connections().cloned().collect();
         for connection in connections {
             let delivered = connection.share.delivered.load(Ordering::Relaxed);
-            let datagrams = (delivered, connection.unknown_datagrams());
+            let bulk = connection.share.bulk.load(Ordering::Relaxed);
+            let datagrams = (delivered, bulk, connection.unknown_datagrams());
             let most = self.config.max_inbound_datagrams;
             if lock(&connection.meter).is_flooded(&connection.quic.stats(), datagrams, most) {
                 let tags = connection.attached_tags();

@@ -111,7 +111,7 @@ impl Multicast {
     pub(super) fn look_after_lives(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         for alias in self.streams.keys().copied().collect::<Vec<_>>() {
             if self.with(alias, cx, out, |swarm, turn| swarm.renew_own(turn)) == Some(true) {
-                self.forward(cx, out, None, alias, stratus_core::Delivery::Bulk);
+                self.forward(cx, out, None, alias, stratus_core::Delivery::Background);
             }
             self.leave_if_gone(cx, out, alias);
             if self.streams.get(&alias).is_some_and(|swarm| swarm.has_expired(cx.now)) {

@@ -122,7 +122,7 @@ impl Swarm {
         let is_complete = map.is_complete;
         let message = Message::Map { stream: self.alias, map };
         if is_complete {
-            self.send(turn, to, message, Delivery::Bulk);
+            self.send(turn, to, message, Delivery::Background);
         } else {
             self.send_urgent(turn, to, message);
         }

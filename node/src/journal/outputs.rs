@@ -124,7 +124,8 @@ fn blank(bytes: &mut [u8], signature: &[u8]) {
 fn put_how(how: Delivery, writer: &mut Writer) {
     match how {
         Delivery::Control => writer.u8(1),
-        Delivery::Bulk => writer.u8(2),
+        Delivery::Background => writer.u8(2),
+        Delivery::Bulk => writer.u8(6),
         Delivery::Live { expires, priority } => {
             writer.u8(match priority {
                 Priority::Urgent => 3,

@@ -6,7 +6,7 @@ use stratus_core::{Delivery, Priority, Time};
 #[cfg(test)]
 mod tests;
 
-/// A member's way out: one serial server in wire bytes a second, fed from three queues.
+/// A member's way out: one serial server in wire bytes a second, fed from four queues.
 ///
 /// The most urgent queue that is not empty is served first; within one, first come first served. What a queue
 /// has no room for is refused. Without a rate, everything leaves at once.
@@ -30,11 +30,13 @@ pub enum Class {
     Urgent,
     /// Pushed fragments.
     Push,
-    /// Answers to pulls, fast starts, bulk.
+    /// Answers to pulls, fast starts, maps and announcements.
     Repair,
+    /// Objects.
+    Bulk,
 }
 
-const LANES: usize = 3;
+const LANES: usize = 4;
 
 #[derive(Debug)]
 struct Lane<T> {
@@ -47,7 +49,8 @@ impl From<Delivery> for Class {
         match how {
             Delivery::Control | Delivery::Live { priority: Priority::Urgent, .. } => Self::Urgent,
             Delivery::Live { priority: Priority::Push, .. } => Self::Push,
-            Delivery::Live { priority: Priority::Repair, .. } | Delivery::Bulk => Self::Repair,
+            Delivery::Live { priority: Priority::Repair, .. } | Delivery::Background => Self::Repair,
+            Delivery::Bulk => Self::Bulk,
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Link {
     /// Travel time, so that it is computed once a link.
     pub(super) one_way: Duration,
     /// When the last reliable message in this direction arrives, by lane: nothing reliable overtakes.
-    pub(super) in_order_until: [Time; 2],
+    pub(super) in_order_until: [Time; 3],
     /// Whether packets are being lost, where they are lost in bursts.
     pub(super) is_bad: bool,
     /// What the rules say of what this end sends.
@@ -166,7 +166,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
                 peer,
                 number,
                 one_way,
-                in_order_until: [Time::ZERO; 2],
+                in_order_until: [Time::ZERO; 3],
                 is_bad: false,
                 verdict,
                 is_closing: false,

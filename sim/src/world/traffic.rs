@@ -137,7 +137,8 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             }
             Delivery::Live { .. } => return Some(head.sent_at + one_way + self.jitter()),
             Delivery::Control => 0,
-            Delivery::Bulk => 1,
+            Delivery::Background => 1,
+            Delivery::Bulk => 2,
         };
         let repeats = self.repeats(head);
         let mut at = head.sent_at + one_way + one_way * 2 * repeats;

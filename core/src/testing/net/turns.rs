@@ -82,7 +82,9 @@ impl<M: Layer> Net<M> {
             return;
         }
         match how {
-            Delivery::Control | Delivery::Bulk => self.send_control(from, to, generation, bytes),
+            Delivery::Control | Delivery::Background | Delivery::Bulk => {
+                self.send_control(from, to, generation, bytes);
+            }
             Delivery::Live { expires, .. } => {
                 if expires >= self.now {
                     self.send_live(from, to, generation, &bytes);
@@ -126,6 +128,7 @@ fn word(how: Delivery) -> &'static str {
     match how {
         Delivery::Control => "control",
         Delivery::Live { .. } => "live",
+        Delivery::Background => "background",
         Delivery::Bulk => "bulk",
     }
 }

@@ -1,0 +1,1 @@
+//! Files and folders as objects that can be checked one by one.

@@ -1,7 +1,9 @@
+use bytes::Bytes;
 use stratus_core::{DecodeError, Reader, Wire, Writer};
 use stratus_multicast as multicast;
 use stratus_overlay::{self as overlay, routing};
 use stratus_posting as posting;
+use stratus_replication as replication;
 
 /// A message of one of the layers. Source: spec OV-26.
 ///
@@ -9,6 +11,7 @@ use stratus_posting as posting;
 /// 1 | overlay message
 /// 2 | multicast message
 /// 3 | posting message
+/// 4 | replication message
 /// 5 | routing message
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,10 +20,21 @@ pub enum Message {
     Overlay(overlay::Message),
     /// Of a live stream.
     Multicast(multicast::Message),
+    /// Of object replication.
+    Replication(replication::Message),
     /// Of directed routing.
     Routing(routing::Message),
     /// Of posts.
     Posting(posting::Message),
+}
+
+impl Message {
+    /// An object as its head and its bytes, so that it can be sent without being copied; `None` for all else.
+    pub fn split(&self) -> Option<(Bytes, Bytes)> {
+        let Self::Replication(message) = self else { return None };
+        let (head, payload) = message.split()?;
+        Some(([&[4][..], &head].concat().into(), payload))
+    }
 }
 
 impl Wire for Message {
@@ -32,6 +46,10 @@ impl Wire for Message {
             }
             Self::Multicast(message) => {
                 writer.u8(2);
+                message.encode(writer);
+            }
+            Self::Replication(message) => {
+                writer.u8(4);
                 message.encode(writer);
             }
             Self::Routing(message) => {
@@ -49,6 +67,7 @@ impl Wire for Message {
         match reader.u8()? {
             1 => Ok(Self::Overlay(Wire::decode(reader)?)),
             2 => Ok(Self::Multicast(Wire::decode(reader)?)),
+            4 => Ok(Self::Replication(Wire::decode(reader)?)),
             5 => Ok(Self::Routing(Wire::decode(reader)?)),
             3 => Ok(Self::Posting(Wire::decode(reader)?)),
             _ => Err(DecodeError::Unknown),

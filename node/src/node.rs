@@ -4,6 +4,7 @@ use stratus_core::{Cx, Deadline, GroupId, Identity, Machine, PeerId, PublicKey, 
 use stratus_multicast::{self as multicast, Multicast};
 use stratus_overlay::{self as overlay, Overlay, routing};
 use stratus_posting as posting;
+use stratus_replication as replication;
 
 use crate::message::Message;
 use crate::services::Services;
@@ -23,6 +24,8 @@ pub struct Config {
     pub routing: routing::Config,
     /// Posts.
     pub posting: posting::Config,
+    /// Objects.
+    pub replication: replication::Config,
 }
 
 impl Config {
@@ -31,7 +34,8 @@ impl Config {
         self.overlay.validate().map_err(|what| format!("overlay: {what}"))?;
         self.multicast.validate().map_err(|what| format!("multicast: {what}"))?;
         self.routing.validate().map_err(|what| format!("routing: {what}"))?;
-        self.posting.validate().map_err(|what| format!("posting: {what}"))
+        self.posting.validate().map_err(|what| format!("posting: {what}"))?;
+        self.replication.validate().map_err(|what| format!("replication: {what}"))
     }
 }
 
@@ -63,6 +67,8 @@ pub enum Command {
     Routing(routing::Command),
     /// Of posting.
     Posting(posting::Command),
+    /// Of object replication; nothing comes of it where the group has none.
+    Replication(replication::Command),
 }
 
 /// What the owner hears of one of the layers, except what is only meant for the other one.
@@ -76,6 +82,8 @@ pub enum Event {
     Routing(routing::Event),
     /// Of posting.
     Posting(posting::Event),
+    /// Of object replication.
+    Replication(replication::Event),
 }
 
 /// What a node hears.
@@ -87,8 +95,8 @@ pub type Output = stratus_core::Output<Message, Event>;
 ///
 /// | from | to | what |
 /// |---|---|---|
-/// | overlay `NeighborConnect` | multicast, posting, routing `Connected` | a link that the overlay accepted is up |
-/// | overlay `Disconnect`, `NeighborDisconnect` | multicast, posting, routing `Disconnected` | it is about to go, is gone |
+/// | overlay `NeighborConnect` | multicast, posting, replication, routing `Connected` | a link that the overlay accepted is up |
+/// | overlay `Disconnect`, `NeighborDisconnect` | the same four `Disconnected` | it is about to go, is gone |
 /// | overlay `Rtt` | multicast `SetRtt` | how far away a neighbor is |
 /// | overlay `OwnRecord` | multicast `SetRecord` | what to tell others of us as a subscriber |
 /// | multicast `SubscriberHeard` | overlay `HearRecord` | a member worth knowing |
@@ -103,6 +111,7 @@ pub struct Node {
     multicast: Multicast,
     routing: Option<Box<routing_seat::Seat>>,
     posts: Option<Box<Posts>>,
+    replication: Option<Box<replication_seat::Seat>>,
     /// What the layers asked for and nobody has looked at yet; empty between turns.
     from_overlay: Vec<overlay::Output>,
     from_multicast: Vec<multicast::Output>,
@@ -117,6 +126,7 @@ impl Node {
         let routing = services
             .routing
             .then(|| routing_seat::Seat::new(config.routing, routing::Setup { peer, group, ring }));
+        let replication = services.replication.then(|| replication_seat::Seat::new(config.replication));
         let home = ring.address(&peer).prefix();
         let multicast = multicast::Setup { peer, group, publish_authority, home };
         let posts = services.posting.then(|| {
@@ -127,6 +137,7 @@ impl Node {
             multicast: Multicast::new(config.multicast, multicast),
             routing,
             posts,
+            replication,
             from_overlay: Vec::new(),
             from_multicast: Vec::new(),
         }
@@ -168,11 +179,13 @@ impl Node {
             reuse(&mut self.from_multicast, asked);
             self.settle_routing(cx, out);
             self.settle_posting(cx, out);
+            self.settle_replication(cx, out);
         }
     }
 
     fn is_settled(&self) -> bool {
         let is_settled = self.from_overlay.is_empty() && self.from_multicast.is_empty();
+        let is_settled = is_settled && !self.has_replication_asked();
         is_settled && !self.has_routing_asked() && self.posts.as_ref().is_none_or(|posts| posts.is_settled())
     }
 
@@ -182,10 +195,12 @@ impl Node {
             self.tell_multicast(cx, multicast::Input::Connected(peer));
             self.tell_posting(cx, posting::Input::Connected(peer));
             self.tell_routing(cx, routing::Input::Connected(peer));
+            self.tell_replication(cx, replication::Input::Connected(peer));
         } else {
             self.tell_multicast(cx, multicast::Input::Disconnected(peer));
             self.tell_posting(cx, posting::Input::Disconnected(peer));
             self.tell_routing(cx, routing::Input::Disconnected(peer));
+            self.tell_replication(cx, replication::Input::Disconnected(peer));
         }
     }
 
@@ -284,6 +299,12 @@ impl Machine for Node {
             Input::Received { from, message: Message::Routing(message) } => {
                 self.tell_routing(cx, routing::Input::Received { from, message });
             }
+            Input::Received { from, message: Message::Replication(message) } => {
+                self.tell_replication(cx, replication::Input::Received { from, message });
+            }
+            Input::Command(Command::Replication(command)) => {
+                self.tell_replication(cx, replication::Input::Command(command));
+            }
             Input::Command(Command::Routing(command)) => {
                 self.tell_routing(cx, routing::Input::Command(command));
             }
@@ -313,6 +334,9 @@ impl Machine for Node {
             if is_due(self.routing_deadline(), cx) {
                 self.wake_routing(cx);
             }
+            if is_due(self.replication_deadline(), cx) {
+                self.wake_replication(cx);
+            }
             if let Some(posts) = self.posts.as_mut().filter(|posts| is_due(posts.deadline(), cx)) {
                 posts.wake(cx);
             }
@@ -323,12 +347,14 @@ impl Machine for Node {
     fn deadline(&self) -> Option<Deadline> {
         let posting = self.posts.as_ref().and_then(|posts| posts.deadline());
         let layers = [self.overlay.deadline(), self.multicast.deadline(), self.routing_deadline(), posting];
-        layers.into_iter().flatten().min()
+        layers.into_iter().chain([self.replication_deadline()]).flatten().min()
     }
 }
 
 #[cfg(test)]
 mod laws;
+#[path = "node/replication.rs"]
+mod replication_seat;
 #[path = "node/routing.rs"]
 mod routing_seat;
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub enum Command {
     RemoveHave(Range<u64>),
     /// `addWantObjects`: fetch these, now or whenever a neighbor has them. What we have is left out.
     AddWant(Range<u64>),
-    /// `removeWantObjects`: no longer.
+    /// `removeWantObjects`: no longer. What came of these needs no `AddHave`.
     RemoveWant(Range<u64>),
     /// `writeRequestedObject`.
     Write {
@@ -60,7 +60,8 @@ pub enum Event {
         index: u64,
     },
     /// `NetGroup.Replication.Fetch.Result`: it came, unchecked, and is not wanted any more. Whoever keeps it says
-    /// `AddHave`, whoever finds it wrong `Reject`.
+    /// `AddHave`, whoever finds it wrong `Reject`, whoever needs it no more `RemoveWant`; without any of these soon nothing
+    /// more comes.
     Result {
         /// Which.
         index: u64,

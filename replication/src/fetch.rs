@@ -61,7 +61,8 @@ impl Replication {
             return;
         }
         let wanted = self.wanted_requests(cx.now);
-        let mut room = wanted.saturating_sub(self.fetches.len());
+        // Whoever cannot keep up with what comes is sent no more.
+        let mut room = wanted.saturating_sub(self.fetches.len() + self.handed.len() as usize);
         // Searching is dear where much is under way anyway.
         if room * 8 < wanted {
             return;
@@ -189,6 +190,7 @@ impl Replication {
             self.stats.duplicate_bytes += object.len() as u64;
             return;
         }
+        self.handed.insert(want.index);
         self.arrivals.note(cx.now);
         self.stats.received_objects += 1;
         self.stats.received_bytes += object.len() as u64;
@@ -248,6 +250,7 @@ impl Replication {
 
     pub(crate) fn remove_want(&mut self, range: Range<u64>, out: &mut Vec<Output>) {
         self.want.remove_range(range.clone());
+        self.handed.remove_range(range.clone());
         let asked: Vec<u64> = self.fetches.range(range).map(|(index, _)| *index).collect();
         asked.into_iter().for_each(|index| self.withdraw(index, out));
     }
@@ -255,6 +258,7 @@ impl Replication {
     /// What this neighbor sent was wrong. Spec RE-12.
     pub(crate) fn reject(&mut self, index: u64, peer: PeerId, out: &mut Vec<Output>) {
         self.stats.rejected += 1;
+        self.handed.remove(index);
         if !self.have.contains(index) {
             self.want.insert(index);
             self.version += 1;

@@ -45,6 +45,7 @@ impl Replication {
     pub(crate) fn add_have(&mut self, cx: &mut Cx<'_>, range: Range<u64>, out: &mut Vec<Output>) {
         let mut gained = ObjectSet::of(range);
         self.want.subtract(&gained);
+        self.handed.subtract(&gained);
         gained.subtract(&self.have);
         if gained.is_empty() {
             return;

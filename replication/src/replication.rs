@@ -30,6 +30,8 @@ pub struct Replication {
     /// Our requests, by object, and the same as a set.
     pub(crate) fetches: BTreeMap<u64, Fetch>,
     pub(crate) asked: ObjectSet,
+    /// What came and the owner has not settled: it neither offers it nor rejects it nor gave it up.
+    pub(crate) handed: ObjectSet,
     /// Counts up whenever something can be asked for that could not before.
     pub(crate) version: u64,
     pub(crate) rarity: Rarity,
@@ -66,6 +68,7 @@ impl Replication {
             want: ObjectSet::default(),
             fetches: BTreeMap::new(),
             asked: ObjectSet::default(),
+            handed: ObjectSet::default(),
             version: 1,
             rarity: Rarity::default(),
             strategy: Strategy::default(),
@@ -120,6 +123,7 @@ impl Replication {
             ("uploads of a neighbor", most(|n| n.uploads.len()), config.max_uploads_per_neighbor),
             ("requests", self.fetches.len(), config.max_requests),
             ("requests at a neighbor", most(|n| n.requests.len()), config.max_requests_per_neighbor),
+            ("objects handed to the owner", self.handed.len() as usize, config.max_requests),
             ("lost requests", most(Neighbor::lost_len), crate::MOST_IDS),
             ("pieces of a neighbor", most(|n| n.have.pieces()), config.max_pieces),
             ("acknowledgements that wait", most(|n| n.done.len() + n.wants.len()), 0),
@@ -140,6 +144,7 @@ impl Replication {
             Command::RemoveHave(range) => self.remove_have(range, out),
             Command::AddWant(range) => {
                 let mut wanted = ObjectSet::of(range);
+                self.handed.subtract(&wanted);
                 wanted.subtract(&self.have);
                 self.want.add(&wanted);
                 self.version += 1;

@@ -364,6 +364,7 @@ impl Watch<Node> for Score {
                 }
                 (5, 0)
             }
+            Event::Replication(_) => (4, 0),
             Event::Posting(_) => (3, 0),
         }
     }

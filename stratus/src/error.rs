@@ -230,6 +230,17 @@ pub enum PlayError {
     Closed(#[from] Closed),
 }
 
+/// Why objects cannot be had.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ObjectsError {
+    /// Whoever made the group allowed no objects in it.
+    #[error("this group replicates no objects")]
+    ReplicationDisabled,
+    /// The group is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
 /// Why nothing was routed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum RouteError {

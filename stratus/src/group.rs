@@ -10,10 +10,11 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::entropy;
-use crate::error::{Closed, JoinTimeout, JoinedError, PlayError, PostError, PublishError};
+use crate::error::{Closed, JoinTimeout, JoinedError, ObjectsError, PlayError, PostError, PublishError};
 use crate::event::{Event, Events};
 use crate::info::GroupInfo;
 use crate::mailbox::mailbox;
+use crate::objects::{self, Objects};
 use crate::password::stretch;
 use crate::playback::{Play, Playback};
 use crate::publication::{Limits, Publication, Publish};
@@ -150,6 +151,16 @@ impl Group {
         self.ask(Request::Posts).await
     }
 
+    /// The objects of the group, with this application as the store. Whoever opens them last has them.
+    pub async fn objects(&self) -> Result<Objects, ObjectsError> {
+        if !self.spec.capabilities().object_replication {
+            return Err(ObjectsError::ReplicationDisabled);
+        }
+        let (sender, events) = mpsc::channel(objects::CAPACITY);
+        self.send(Request::OpenObjects(sender)).await?;
+        Ok(Objects::new(self.clone(), events))
+    }
+
     /// How the group looks from here.
     pub async fn info(&self) -> Result<GroupInfo, Closed> {
         self.ask(Request::Info).await
@@ -180,6 +191,10 @@ impl Group {
 
     pub(crate) async fn send(&self, request: Request) -> Result<(), Closed> {
         self.inner.requests.send(request).await.map_err(|_| Closed)
+    }
+
+    pub(crate) fn blocking_send(&self, request: Request) -> Result<(), Closed> {
+        self.inner.requests.blocking_send(request).map_err(|_| Closed)
     }
 
     /// Sends from where nothing can wait.

@@ -6,6 +6,7 @@ mod entry;
 mod journal;
 mod keeping;
 mod meter;
+mod objects;
 mod posts;
 mod routes;
 mod seeking;
@@ -21,7 +22,7 @@ use stratus_multicast as multicast;
 use stratus_node::{Command, Input, Message, Node, Output};
 use stratus_overlay as overlay;
 use stratus_posting as posting;
-use stratus_transport::{Endpoint, GroupPort, Link, LinkEvent};
+use stratus_transport::{Endpoint, GroupPort, Link, LinkEvent, Packet};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -30,6 +31,7 @@ pub(crate) use self::entry::{Entry, Start};
 pub(crate) use self::journal::Journal;
 use self::keeping::Keeping;
 use self::meter::{Counted, Meter};
+use self::objects::Outlet;
 use self::posts::{Posts, wall_clock};
 use self::routes::Routes;
 use self::streams::Streams;
@@ -96,6 +98,7 @@ pub(crate) struct Host {
     streams: Streams,
     routes: Routes,
     posts: Posts,
+    objects: Outlet,
     meter: Meter,
     out: Vec<Output>,
     encoder: Encoder,
@@ -138,6 +141,7 @@ impl Host {
             streams: Streams::default(),
             routes: Routes::default(),
             posts: Posts::default(),
+            objects: Outlet::default(),
             meter: Meter::default(),
             out: Vec::new(),
             encoder: Encoder::default(),
@@ -269,7 +273,9 @@ impl Host {
 
     fn arrival(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::Datagram { peer, bytes } | LinkEvent::Control { peer, bytes } => {
+            LinkEvent::Datagram { peer, bytes }
+            | LinkEvent::Control { peer, bytes }
+            | LinkEvent::Bulk { peer, bytes } => {
                 self.received(peer, bytes);
             }
             LinkEvent::Up { peer, link } => {
@@ -351,6 +357,15 @@ impl Host {
                     self.multicast(multicast::Command::Unsubscribe { name });
                 }
             }
+            Request::OpenObjects(sender) => self.objects.open(sender),
+            Request::Objects(commands) => {
+                commands.into_iter().for_each(|command| self.replication(command));
+            }
+            Request::ObjectsInfo(reply) => {
+                if let Some(info) = self.objects_info() {
+                    let _ = reply.send(info);
+                }
+            }
             Request::SetReceiveMode(mode) => self.set_receive_mode(mode),
             Request::Route { way, payload, reply } => self.route(way, payload, reply),
             Request::RouteExactly { to, payload, reply } => self.route_exactly(to, payload, reply),
@@ -403,7 +418,7 @@ impl Host {
     /// Does what the node asked for, in its order, and what the application makes of what was routed here.
     fn apply(&mut self) {
         self.apply_outputs();
-        while self.drive_hops() {
+        while self.drive_hops() | self.deny_unanswered() {
             self.apply_outputs();
         }
     }
@@ -438,6 +453,11 @@ impl Host {
 
     fn send(&mut self, to: PeerId, message: Message, how: stratus_core::Delivery) {
         let Some(link) = self.links.get(&to) else { return };
+        if how == stratus_core::Delivery::Bulk
+            && let Some((head, payload)) = message.split()
+        {
+            return send_bulk(link, &self.port.packet_from(&head), payload);
+        }
         let is_overlay = matches!(message, Message::Overlay(_));
         let packet = self.encoder.encode(&self.port, message);
         if is_overlay {
@@ -463,6 +483,7 @@ impl Host {
     fn event(&mut self, event: stratus_node::Event) {
         match event {
             stratus_node::Event::Overlay(event) => self.overlay_event(event),
+            stratus_node::Event::Replication(event) => self.replication_event(event),
             stratus_node::Event::Routing(event) => self.routing_event(event),
             stratus_node::Event::Posting(event) => {
                 let event = self.posts.event(event);
@@ -573,5 +594,12 @@ impl Host {
         self.apply();
         self.entry.leave();
         self.neighbors.send_replace(0);
+    }
+}
+
+/// An object whose link cannot take it is asked for again by whoever wants it.
+fn send_bulk(link: &Link, head: &Packet, payload: Bytes) {
+    if let Err(error) = link.send_bulk(head, payload) {
+        tracing::debug!(peer = ?link.peer(), %error, "an object was not sent");
     }
 }

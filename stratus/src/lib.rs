@@ -49,7 +49,7 @@ pub use builder::Builder;
 pub use connection::Connection;
 pub use dht::Dht;
 pub use error::{
-    Closed, GetError, JoinError, JoinTimeout, JoinedError, LookUpError, OverrideError, PlayError, PostError,
+    Closed, GetError, JoinError, JoinTimeout, JoinedError, LookUpError, ObjectsError, OverrideError, PlayError, PostError,
     PublishError, PutError, RouteError, StartError, WriteError,
 };
 pub use event::{Event, Events};

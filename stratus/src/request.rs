@@ -7,10 +7,12 @@ use stratus_overlay::routing::{
     Found, GetError, Got, Key, LookUpError, Put, PutError, ReceiveMode, SendResult, Way as SendWay,
 };
 use stratus_posting::{Post, PostError, PostId};
-use tokio::sync::{oneshot, watch};
+use stratus_replication::Command as ObjectCommand;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::info::GroupInfo;
 use crate::mailbox::Outbox;
+use crate::objects::{ObjectEvent, ObjectsInfo};
 use crate::playback::Purpose;
 use crate::routes::RouteHandler;
 use crate::ways::Way;
@@ -87,6 +89,9 @@ pub(crate) enum Request {
         key: Key,
         reply: oneshot::Sender<Result<Box<Got>, GetError>>,
     },
+    OpenObjects(mpsc::Sender<ObjectEvent>),
+    Objects(Vec<ObjectCommand>),
+    ObjectsInfo(oneshot::Sender<ObjectsInfo>),
     AddMemberHint(PeerId),
     Info(oneshot::Sender<GroupInfo>),
     Ways(oneshot::Sender<Vec<Way>>),

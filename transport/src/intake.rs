@@ -194,6 +194,14 @@ mod tests {
         assert_eq!(seconds([20_000; 3], 0, 20_000), [false; 3]);
         assert_eq!(seconds([20_001, 20_001, 7], 0, 20_000), [false, true, false]);
         assert_eq!(seconds([20_001, 7, 20_001], 0, 20_000), [false; 3], "not in a row");
+        // spec TR-62: bulk was read, or it would not have come.
+        let mut meter = Meter::default();
+        let mut bulk = |count: u64| {
+            let total = Meter { flooded: 0, received: meter.received + 90_000, ..meter };
+            let total = Meter { bulk: total.bulk + count, delivered: total.delivered + 90_000, ..total };
+            meter.note(total, 20_000)
+        };
+        assert_eq!([bulk(70_000), bulk(70_000), bulk(69_999), bulk(69_999)], [false, false, false, true]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub fn examples(name: &str) -> Vec<Vec<u8>> {
             Message::Posting(message) => Some(message.to_bytes()),
             _ => None,
         }),
+        "replication_message" => others::replication_messages(),
         "overlay_record" => said(|message| match message {
             Message::Overlay(overlay::Message::Hello(record)) => Some(record.to_bytes()),
             _ => None,

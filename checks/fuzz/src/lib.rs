@@ -34,6 +34,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("multicast_manifest", wire::<stratus_multicast::Manifest>),
     ("multicast_map", wire::<stratus_multicast::Availability>),
     ("posting_message", wire::<stratus_posting::Message>),
+    ("replication_message", wire::<stratus_replication::Message>),
     ("node_message", wire::<stratus_node::Message>),
     ("transport_frames", stratus_transport::testing::read_frames),
     ("transport_stream", streams::transport_stream),

@@ -26,7 +26,7 @@ pub(crate) fn setup(number: u64) -> Setup {
         group: GROUP,
         ring: RingKey::new([3; 32]),
         publish_authority: None,
-        services: Services { routing: true, posting: true, ..Services::default() },
+        services: Services { routing: true, posting: true, replication: true },
         posting_authority: None,
     }
 }
@@ -164,7 +164,9 @@ impl Life {
         assert!(self.node.deadline().is_none_or(|deadline| deadline.at > self.now), "still due");
         let routing = self.node.routing().map(|routing| routing.sizes()).unwrap_or_default();
         let posting = self.node.posting().map(|posting| posting.sizes()).unwrap_or_default();
-        let sizes = [self.node.overlay().sizes(), self.node.multicast().sizes(), routing, posting].concat();
+        let replication = self.node.replication().map(|machine| machine.sizes()).unwrap_or_default();
+        let streams = [self.node.overlay().sizes(), self.node.multicast().sizes()].concat();
+        let sizes = [streams, routing, posting, replication].concat();
         for (what, size, limit) in sizes {
             assert!(size <= limit, "{what}: {size} is over {limit}");
         }

@@ -172,6 +172,8 @@ impl Attacker {
                 lost.into_iter().for_each(|role| self.lose_role(role));
             }
             LinkEvent::Control { peer, bytes } => self.hear(peer, true, bytes),
+            // It asks for no objects.
+            LinkEvent::Bulk { .. } => {}
             LinkEvent::Datagram { peer, bytes } => self.hear(peer, false, bytes),
             LinkEvent::DialFailed { .. } | LinkEvent::Flooded { .. } => {}
         }

@@ -8,6 +8,8 @@ use stratus_posting as posting;
 
 use crate::Command;
 
+#[path = "command/replication.rs"]
+mod replication_command;
 #[path = "command/routing.rs"]
 mod routing_command;
 
@@ -30,6 +32,10 @@ pub(super) fn encode_command(command: &Command, writer: &mut Writer) {
             writer.u8(2);
             encode_multicast(command, writer);
         }
+        Command::Replication(command) => {
+            writer.u8(4);
+            replication_command::encode(command, writer);
+        }
         Command::Routing(command) => {
             writer.u8(5);
             routing_command::encode(command, writer);
@@ -45,6 +51,7 @@ pub(super) fn decode_command(reader: &mut Reader) -> Result<Command, DecodeError
     match reader.u8()? {
         1 => decode_overlay(reader).map(Command::Overlay),
         2 => decode_multicast(reader).map(Command::Multicast),
+        4 => replication_command::decode(reader).map(Command::Replication),
         5 => routing_command::decode(reader).map(Command::Routing),
         3 => decode_posting(reader).map(Command::Posting),
         _ => Err(DecodeError::Unknown),

@@ -88,6 +88,9 @@ impl Wire for Header {
         if self.services.posting {
             self.config.posting.encode(writer);
         }
+        if self.services.replication {
+            self.config.replication.encode(writer);
+        }
         writer.raw(&self.entropy);
     }
 
@@ -106,6 +109,9 @@ impl Wire for Header {
         };
         if header.services.posting {
             header.config.posting = Wire::decode(reader)?;
+        }
+        if header.services.replication {
+            header.config.replication = Wire::decode(reader)?;
         }
         header.entropy = reader.array()?;
         // Machines take valid settings only.

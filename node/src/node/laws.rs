@@ -14,7 +14,7 @@ use stratus_overlay::routing::{self, Way};
 use stratus_overlay::{Draft, Record};
 
 use super::tests::{GROUP, group, node, on_air, post, write};
-use super::{Command, Message, Node, multicast, overlay, posting};
+use super::{Command, Message, Node, multicast, overlay, posting, replication};
 
 /// Test peers that may have links.
 const PEERS: u64 = 12;
@@ -93,7 +93,7 @@ impl Subject for Member {
     fn command(&mut self, _machine: &Node, _now: Time, rng: &mut Rng) -> Option<Command> {
         let whom = someone(rng);
         let name = || "cam".to_owned();
-        Some(match rng.below(11) {
+        Some(match rng.below(13) {
             0 => Command::Overlay(overlay::Command::AddNeighbor(whom)),
             1 => Command::Overlay(overlay::Command::Pin(whom)),
             2 => Command::Overlay(overlay::Command::Unpin(whom)),
@@ -115,6 +115,8 @@ impl Subject for Member {
             8 => routed(Way::AllNeighbors),
             9 => routed(Way::Nearest(somewhere(rng))),
             7 => Command::Multicast(multicast::Command::SetUpload(Some(1 + rng.below(1_000_000)))),
+            11 => Command::Replication(replication::Command::AddWant(0..50)),
+            12 => Command::Replication(replication::Command::AddHave(30..70)),
             10 => {
                 let body = vec![5; rng.below(300) as usize].into();
                 posting::Command::Post(Box::new(posting::Draft { token: 3, body, authorization: None }))
@@ -129,8 +131,9 @@ impl Subject for Member {
         sizes.extend(machine.multicast().sizes());
         sizes.extend(machine.routing().expect("the group has it").sizes());
         sizes.extend(machine.posting().expect("the group has it").sizes());
+        sizes.extend(machine.replication().expect("the group has it").sizes());
         let between = machine.from_overlay.len() + machine.from_multicast.len();
-        sizes.push(("messages between layers", between + usize::from(machine.has_routing_asked()), 0));
+        sizes.push(("messages between layers", between + usize::from(!machine.is_settled()), 0));
         sizes
     }
 
@@ -138,7 +141,8 @@ impl Subject for Member {
         let routing = machine.routing().expect("the group has it");
         let posting = machine.posting().expect("the group has it");
         let below = machine.overlay().mentions(peer) || machine.multicast().mentions(peer);
-        below || routing.mentions(peer) || posting.mentions(peer)
+        let replication = machine.replication().expect("the group has it");
+        below || replication.mentions(peer) || routing.mentions(peer) || posting.mentions(peer)
     }
 
     fn connect_failed(&self, peer: PeerId) -> Option<Command> {

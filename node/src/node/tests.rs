@@ -22,7 +22,7 @@ fn setup(number: u64) -> Setup {
         group: GROUP,
         ring: RING,
         publish_authority: None,
-        services: Services { posting: true, routing: true, ..Services::default() },
+        services: Services { posting: true, routing: true, replication: true },
         posting_authority: None,
     }
 }

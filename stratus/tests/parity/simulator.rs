@@ -107,6 +107,7 @@ impl Watch<Node> for Score {
             Event::Multicast(event) => self.multicast(me, event),
             Event::Routing(event) => panic!("nothing is routed here: {event:?}"),
             Event::Posting(_) => {}
+            Event::Replication(event) => panic!("nothing is replicated here: {event:?}"),
         }
         (0, 0)
     }

@@ -1,6 +1,7 @@
 //! Whole endpoints on real loopback sockets.
 
 mod bounds;
+mod bulk;
 mod floods;
 mod flow;
 mod limit;
@@ -48,6 +49,7 @@ enum Seen {
     Down(PeerId),
     Control(PeerId, Bytes),
     Datagram(PeerId, Bytes),
+    Bulk(PeerId, Bytes),
     Flooded(PeerId),
     DialFailed(PeerId, DialError),
 }
@@ -107,6 +109,7 @@ impl Member {
             }
             LinkEvent::Control { peer, bytes } => Seen::Control(peer, bytes),
             LinkEvent::Datagram { peer, bytes } => Seen::Datagram(peer, bytes),
+            LinkEvent::Bulk { peer, bytes } => Seen::Bulk(peer, bytes),
             LinkEvent::Flooded { peer } => Seen::Flooded(peer),
             LinkEvent::DialFailed { peer, reason } => Seen::DialFailed(peer, reason),
         }

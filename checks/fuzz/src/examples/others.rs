@@ -104,3 +104,20 @@ pub(super) fn transport_stream() -> Vec<u8> {
     let packets = [packet(&programs), packet(&streams), packet(&key), packet(&more), packet(&unit)];
     [&[187][..], &packets.concat(), &packets.concat()].concat()
 }
+
+/// One of each kind.
+pub(super) fn replication_messages() -> Vec<Vec<u8>> {
+    use stratus_replication::{Denied, Message, ObjectSet, Want};
+    let mut set = ObjectSet::of(60..900);
+    set.insert(1 << 40);
+    let messages = [
+        Message::Have { is_scarce: true, load: 7, set: set.clone() },
+        Message::Gained { load: 3, set: set.clone() },
+        Message::Lost(set),
+        Message::Ask { done: vec![3, 700], wants: vec![Want { id: 50, index: 1 << 40 }] },
+        Message::Object { id: 50, index: 3, load: 9, payload: vec![7; 50].into() },
+        Message::Deny { why: Denied::NotOffered, load: 20, ids: vec![7] },
+        Message::Cancel(vec![7, 8]),
+    ];
+    messages.iter().map(|message| stratus_core::Wire::to_bytes(message).to_vec()).collect()
+}

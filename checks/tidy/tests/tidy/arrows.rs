@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use crate::tree::{PURE, crates, parse};
 
 /// Crate and the crates of ours that it may import.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("stratus-core", &[]),
     ("stratus-groupspec", &["stratus-core"]),
     ("stratus-overlay", &["stratus-core"]),
     ("stratus-multicast", &["stratus-core"]),
     ("stratus-posting", &["stratus-core"]),
-    ("stratus-node", &["stratus-core", "stratus-overlay", "stratus-multicast", "stratus-posting"]),
+    ("stratus-replication", &["stratus-core"]),
+    (
+        "stratus-node",
+        &["stratus-core", "stratus-overlay", "stratus-multicast", "stratus-posting", "stratus-replication"],
+    ),
     ("stratus-transport", &["stratus-core", "stratus-groupspec"]),
     (
         "stratus",
@@ -21,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "stratus-overlay",
             "stratus-multicast",
             "stratus-posting",
+            "stratus-replication",
             "stratus-node",
             "stratus-transport",
         ],
@@ -59,6 +64,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "stratus-overlay",
             "stratus-multicast",
             "stratus-posting",
+            "stratus-replication",
             "stratus-node",
         ],
     ),
@@ -71,6 +77,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "stratus-overlay",
             "stratus-multicast",
             "stratus-posting",
+            "stratus-replication",
             "stratus-node",
             "stratus-transport",
         ],
@@ -84,6 +91,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "stratus-overlay",
             "stratus-multicast",
             "stratus-posting",
+            "stratus-replication",
             "stratus-node",
             "stratus-transport",
             "stratus",

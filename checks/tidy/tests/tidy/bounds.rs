@@ -48,7 +48,7 @@ fn every_bound_names_tests_that_exist() {
 fn every_limit_of_a_config_is_in_the_table() {
     let table: String = rows().iter().map(|row| row[2].clone()).collect::<Vec<_>>().join(" ");
     let listed: BTreeSet<&str> = quoted(&table).into_iter().collect();
-    for config in ["transport", "multicast", "posting"] {
+    for config in ["transport", "multicast", "posting", "replication"] {
         let text = read(&format!("{config}/src/config.rs"));
         let fields = text.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'));
         let limits =

@@ -29,6 +29,7 @@ const REASONS: [(&str, &[(&str, &str)]); 18] = [
     ("stratus-overlay", &[("bytes", "encoded records")]),
     ("stratus-multicast", &[("bytes", "fragments")]),
     ("stratus-posting", &[("bytes", "bodies of posts")]),
+    ("stratus-replication", &[("blake3", "what the objects of a set are known by"), ("bytes", "objects")]),
     ("stratus-node", &[("bytes", "what it passes between the layers")]),
     (
         "stratus-transport",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::tree::{files, read};
 
 /// The chapters of docs/protocol.md.
-const CHAPTERS: [&str; 8] = ["GS", "OV", "MC", "RO", "DH", "PO", "TR", "RV"];
+const CHAPTERS: [&str; 9] = ["GS", "OV", "MC", "RE", "RO", "DH", "PO", "TR", "RV"];
 
 /// Every id such as `GS-3` in `text`, in order.
 fn ids(text: &str) -> Vec<String> {

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates, by folder, that are pure machines or stand below them.
-pub(crate) const PURE: [&str; 6] = ["core", "groupspec", "overlay", "multicast", "posting", "node"];
+pub(crate) const PURE: [&str; 7] =
+    ["core", "groupspec", "overlay", "multicast", "posting", "replication", "node"];
 
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {

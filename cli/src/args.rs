@@ -21,6 +21,7 @@ mod properties;
 mod reach;
 mod routes;
 mod talk;
+mod sharing;
 mod words;
 
 pub(crate) use classes::Classes;
@@ -29,6 +30,7 @@ pub(crate) use properties::Properties;
 pub(crate) use reach::{Alias, Reach};
 pub(crate) use routes::{DhtCommand, DhtGet, DhtPut, Mode, Route, Target};
 pub(crate) use talk::{Chat, Listen, Post};
+pub(crate) use sharing::{Fetch, Share};
 pub(crate) use words::{Color, LogFormat};
 
 /// Live streams that viewers pass on to each other.
@@ -68,6 +70,9 @@ impl Arguments {
             Command::Publish(Publish { json: true, .. }) => Some(Stream::Stdout),
             Command::Route(Route { json: true, .. }) => Some(Stream::Stdout),
             Command::Dht { action } if action.json() => Some(Stream::Stdout),
+            Command::Publish(Publish { json: true, .. })
+            | Command::Share(Share { json: true, .. })
+            | Command::Fetch(Fetch { json: true, .. }) => Some(Stream::Stdout),
             Command::Play(Play { json: true, output: Place::Standard, .. }) => Some(Stream::Stderr),
             Command::Play(Play { json: true, .. })
             | Command::Listen(Listen { json: true, .. })
@@ -139,6 +144,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: DhtCommand,
     },
+    /// Give files and folders to a group; prints the groupspec to fetch them with
+    Share(Share),
+    /// Get files and folders from a group
+    Fetch(Fetch),
     /// Server, publisher and viewers in this process, with a test picture; ends with a summary
     Demo(Demo),
     /// Measure many members in this process

@@ -1,7 +1,7 @@
 //! `stratus group`: makes and explains groupspecs.
 
 mod new;
-mod qr;
+pub(crate) mod qr;
 mod show;
 
 use std::time::SystemTime;

@@ -9,6 +9,7 @@ mod demo;
 mod dht;
 mod events;
 mod feed;
+mod fetch;
 mod group;
 mod identity;
 mod manual;
@@ -21,11 +22,13 @@ mod report;
 mod route;
 mod session;
 mod settings;
+mod share;
 mod sink;
 mod source;
 mod spec;
 mod status;
 mod talk;
+mod transfer;
 mod ts;
 
 use std::process::ExitCode;
@@ -93,6 +96,8 @@ fn run(arguments: &Arguments, settings: LogSection, console: Console) -> Result<
         Command::Chat(options) => complete(chat::run(options, console)),
         Command::Route(options) => complete(route::run(options, console)),
         Command::Dht { action } => complete(dht::run(action, console)),
+        Command::Share(options) => complete(share::run(options, console)),
+        Command::Fetch(options) => complete(fetch::run(options, console)),
         Command::Demo(options) => complete(demo::run(options, console)),
         Command::Bench { what } => bench::run(what, console),
         Command::Status(options) => complete(status::run(options, console)),

@@ -387,7 +387,9 @@ impl Search {
         let mut best: Vec<(u32, u64, u64)> = Vec::with_capacity(self.most + 1);
         let (mut from, mut is_wrapped) = (self.start, self.start == 0);
         for _ in 0..MOST_SEARCHED {
-            let found = want.next_common(have, from).filter(|(chunk, _)| !is_wrapped || self.start == 0 || *chunk < self.start);
+            let found = want
+                .next_common(have, from)
+                .filter(|(chunk, _)| !is_wrapped || self.start == 0 || *chunk < self.start);
             let Some((chunk, common)) = found else {
                 if is_wrapped {
                     break;

@@ -184,7 +184,11 @@ impl Wire for Message {
 
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         Ok(match reader.u8()? {
-            1 => Self::Have { is_scarce: bool::decode(reader)?, load: reader.u8()?, set: Wire::decode(reader)? },
+            1 => Self::Have {
+                is_scarce: bool::decode(reader)?,
+                load: reader.u8()?,
+                set: Wire::decode(reader)?,
+            },
             2 => Self::Gained { load: reader.u8()?, set: Wire::decode(reader)? },
             3 => Self::Lost(Wire::decode(reader)?),
             4 => Self::Ask { done: reader.list(MOST_IDS)?, wants: reader.list(MOST_IDS)? },

@@ -100,7 +100,14 @@ impl Replication {
         }
     }
 
-    pub(crate) fn hear_have(&mut self, cx: &mut Cx<'_>, from: PeerId, is_scarce: bool, load: u8, set: ObjectSet) {
+    pub(crate) fn hear_have(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: PeerId,
+        is_scarce: bool,
+        load: u8,
+        set: ObjectSet,
+    ) {
         self.rarity.forget();
         self.seen_elsewhere(&set);
         let most = self.config.max_pieces;
@@ -131,7 +138,13 @@ impl Replication {
     }
 
     /// What a neighbor lost it may want again: it was not told of what it had.
-    pub(crate) fn hear_lost(&mut self, cx: &mut Cx<'_>, from: PeerId, set: &ObjectSet, out: &mut Vec<Output>) {
+    pub(crate) fn hear_lost(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: PeerId,
+        set: &ObjectSet,
+        out: &mut Vec<Output>,
+    ) {
         self.rarity.forget();
         let load = self.load();
         let Some(neighbor) = self.neighbors.get_mut(&from) else { return };

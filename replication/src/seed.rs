@@ -175,7 +175,8 @@ impl Replication {
         }
         neighbor.revealed_at = cx.now;
         neighbor.offered.add(&chosen);
-        let message = Message::Gained { load: u8::try_from(self.uploads.len()).unwrap_or(u8::MAX), set: chosen };
+        let message =
+            Message::Gained { load: u8::try_from(self.uploads.len()).unwrap_or(u8::MAX), set: chosen };
         out.push(Output::Send { to: peer, message, how: Delivery::Control });
     }
 

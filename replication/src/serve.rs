@@ -55,7 +55,8 @@ impl Replication {
 
     /// How many requests `peer` may have taken: where others wait as well, nobody takes all places.
     fn share(&self, peer: &PeerId) -> usize {
-        let others = self.neighbors.iter().filter(|(other, n)| *other != peer && !n.uploads.is_empty()).count();
+        let others =
+            self.neighbors.iter().filter(|(other, n)| *other != peer && !n.uploads.is_empty()).count();
         let fair = (self.config.max_uploads / (others + 1)).max(LEAST_SHARE);
         fair.min(self.config.max_uploads_per_neighbor)
     }
@@ -191,7 +192,13 @@ impl Replication {
         queued.iter().min_by_key(|entry| rank(entry)).map(|(request, _)| **request)
     }
 
-    pub(crate) fn write(&mut self, cx: &mut Cx<'_>, request: RequestId, object: Bytes, out: &mut Vec<Output>) {
+    pub(crate) fn write(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: RequestId,
+        object: Bytes,
+        out: &mut Vec<Output>,
+    ) {
         if object.len() > MOST_OBJECT_BYTES {
             return self.refuse(cx, request, out);
         }
@@ -225,7 +232,8 @@ impl Replication {
     pub(crate) fn look_at_uploads(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         let timeout = self.config.upload_timeout;
         let late = |(_, upload): &(&RequestId, &Upload)| cx.now.since(upload.since) >= timeout;
-        let late: Vec<(RequestId, Upload)> = self.uploads.iter().filter(late).map(|(r, u)| (*r, *u)).collect();
+        let late: Vec<(RequestId, Upload)> =
+            self.uploads.iter().filter(late).map(|(r, u)| (*r, *u)).collect();
         for (request, upload) in late {
             self.drop_upload(request);
             self.deny(upload.peer, Denied::Refused, vec![upload.id], out);

@@ -569,6 +569,7 @@ impl Host {
                 self.meter.rates(now, Counted::Routing, (&routing).into()),
             ),
             posting,
+            objects: self.node.replication().map(stratus_replication::Replication::stats),
             group: self.entry.group(),
             peer: self.endpoint.peer(),
             address: overlay.address(),

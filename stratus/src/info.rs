@@ -41,6 +41,8 @@ pub struct GroupInfo {
     pub posting: PostingInfo,
     /// `NetGroupInfo`.
     pub services: NetGroupInfo,
+    /// Counters of object replication; `None` where the group has none.
+    pub objects: Option<stratus_replication::Stats>,
     /// Of the nearest known members on each side of the ring, how many there is a link with that they keep as well, and
     /// how many they are.
     pub ring_agreement: (usize, usize),

@@ -35,6 +35,7 @@ mod group;
 mod host;
 mod info;
 mod mailbox;
+mod objects;
 mod password;
 mod playback;
 mod publication;
@@ -55,6 +56,7 @@ pub use error::{
 pub use event::{Event, Events};
 pub use group::Group;
 pub use info::{ConnectionInfo, GroupInfo, NetGroupInfo, NetStreamMulticastInfo, WireInfo};
+pub use objects::{ObjectEvent, Objects, ObjectsInfo};
 pub use password::{NoEntropy, random_salt, stretch};
 pub use playback::{Play, Playback, Played, Purpose};
 pub use publication::{Outgoing, Publication, Publish};
@@ -80,6 +82,10 @@ pub use stratus_posting::{
 pub use stratus_transport::testing::Conditions;
 pub use stratus_transport::{
     BindError, Buffers, Config as TransportConfig, Drops, EndpointCounters, HandshakeCounters,
+};
+pub use stratus_replication::{
+    Command as ObjectCommand, Exchange, MOST_OBJECT_BYTES, MOST_OBJECTS, ObjectSet, RequestId,
+    Stats as ObjectStats, Strategy,
 };
 pub use ways::Way;
 

@@ -30,6 +30,8 @@ pub fn examples(name: &str) -> Vec<Vec<u8>> {
             _ => None,
         }),
         "replication_message" => others::replication_messages(),
+        "set_root" => others::set_heads(0),
+        "set_descriptor" => others::set_heads(1),
         "overlay_record" => said(|message| match message {
             Message::Overlay(overlay::Message::Hello(record)) => Some(record.to_bytes()),
             _ => None,

@@ -22,7 +22,7 @@ pub use examples::examples;
 pub type Target = fn(&[u8]);
 
 /// Every entry point with its name.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("groupspec", groupspec),
     ("peer_id", peer_id),
     ("overlay_message", wire::<stratus_overlay::Message>),
@@ -35,6 +35,8 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("multicast_map", wire::<stratus_multicast::Availability>),
     ("posting_message", wire::<stratus_posting::Message>),
     ("replication_message", wire::<stratus_replication::Message>),
+    ("set_root", wire::<stratus_replication::set::Root>),
+    ("set_descriptor", set_descriptor),
     ("node_message", wire::<stratus_node::Message>),
     ("transport_frames", stratus_transport::testing::read_frames),
     ("transport_stream", streams::transport_stream),
@@ -65,6 +67,14 @@ fn groupspec(data: &[u8]) {
             let without = Groupspec::parse(&spec.to_string_without_authorizations()).expect("a groupspec");
             assert_eq!(without.group_id(), spec.group_id());
         }
+    }
+}
+
+fn set_descriptor(data: &[u8]) {
+    wire::<stratus_replication::set::Descriptor>(data);
+    if let Ok(descriptor) = stratus_replication::set::Descriptor::from_bytes(Bytes::copy_from_slice(data)) {
+        // Whatever it says, looking at it ends and does not panic.
+        let _ = descriptor.validate();
     }
 }
 

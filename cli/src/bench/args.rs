@@ -9,6 +9,33 @@ pub(crate) enum BenchCommand {
     /// unsigned, for half as long. Three rounds of 20 s take about three minutes. Stars that send messages of several
     /// fragments do so in datagrams and then on streams, and the cheaper way counts: a minute more.
     Live(Live),
+    /// One set of objects to all others, beside a plain star that sends it to each
+    ///
+    /// Everything is in memory, and everything that comes is checked.
+    Share(Share),
+}
+
+/// What is shared with how many.
+#[derive(Debug, Args)]
+pub(crate) struct Share {
+    /// Members, the one that has it among them
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=200))]
+    pub(crate) nodes: u16,
+    /// Size of the set in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) mib: u32,
+    /// Upload of each member, bits a second (20mbit); not limited unless told
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) uplink: Option<u64>,
+    /// How often to measure group and star in turn; figures are medians over the rounds
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=15))]
+    pub(crate) rounds: u16,
+    /// Measure the group alone, as for a profile
+    #[arg(long)]
+    pub(crate) no_star: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What is streamed to how many.

@@ -24,6 +24,7 @@ mod load;
 mod machine;
 mod ours;
 mod rounds;
+mod share;
 mod stage;
 mod star;
 mod tally;
@@ -46,6 +47,7 @@ const LEFTOVERS: Duration = Duration::from_secs(1);
 pub(crate) fn run(command: &BenchCommand, console: Console) -> Result<(), Stop> {
     match command {
         BenchCommand::Live(options) => live(options, console),
+        BenchCommand::Share(options) => share::run(options, console),
     }
 }
 

@@ -62,7 +62,8 @@ fn a_flipped_byte_is_blamed_and_the_object_comes_from_another() {
     assert!(done, "{} of 60", swarm.stores[&peer(2)].len());
     assert!(swarm.stores[&peer(2)].iter().all(|(index, bytes)| *bytes == object(*index)));
     let blamed = |who: u64| {
-        swarm.count(2, |event| matches!(event, Event::Misbehaved { peer: blamed, .. } if *blamed == peer(who)))
+        swarm
+            .count(2, |event| matches!(event, Event::Misbehaved { peer: blamed, .. } if *blamed == peer(who)))
     };
     assert!(blamed(0) > 0 && blamed(1) == 0);
     // What was under way when it was found out, and nothing after.

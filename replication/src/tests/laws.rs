@@ -33,8 +33,9 @@ impl Subject for Sharing {
 
     fn message(&mut self, machine: &Replication, from: PeerId, _: Time, rng: &mut Rng) -> Message {
         let neighbor = machine.neighbors.get(&from);
-        let asked: Vec<(u64, u64)> =
-            neighbor.map(|n| n.requests.iter().map(|(id, index)| (*id, *index)).collect()).unwrap_or_default();
+        let asked: Vec<(u64, u64)> = neighbor
+            .map(|n| n.requests.iter().map(|(id, index)| (*id, *index)).collect())
+            .unwrap_or_default();
         let uploads: Vec<u64> = neighbor.map(|n| n.uploads.keys().copied().collect()).unwrap_or_default();
         match rng.below(12) {
             0 => Message::Have { is_scarce: rng.chance(1, 4), load: rng.below(20) as u8, set: set(rng) },

@@ -69,8 +69,10 @@ fn twenty_uploads_are_taken_and_the_next_is_refused_at_once() {
     // One that came makes room for one.
     let out = alone.command(Command::AddHave(0..1));
     assert_eq!(denied(&out), []);
-    let request = alone.machine.uploads.iter().find(|(_, upload)| upload.state == crate::serve::UploadState::Reading);
-    let (request, upload) = request.map(|(request, upload)| (*request, *upload)).expect("some are handed out");
+    let request =
+        alone.machine.uploads.iter().find(|(_, upload)| upload.state == crate::serve::UploadState::Reading);
+    let (request, upload) =
+        request.map(|(request, upload)| (*request, *upload)).expect("some are handed out");
     alone.command(Command::Write { request, object: object(upload.index) });
     let from = (1..=10).find(|number| peer(*number) == upload.peer).expect("a neighbor");
     alone.hear(from, Message::Ask { done: vec![upload.id], wants: vec![] });
@@ -96,10 +98,13 @@ fn the_idle_holder_is_asked() {
         alone.hear(neighbor, Message::Have { is_scarce: false, load, set: ObjectSet::of(0..9) });
     }
     let out = alone.command(Command::AddWant(4..5));
-    let asked: Vec<PeerId> = out.iter().filter_map(|output| match output {
-        Output::Send { to, message: Message::Ask { .. }, .. } => Some(*to),
-        _ => None,
-    }).collect();
+    let asked: Vec<PeerId> = out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Send { to, message: Message::Ask { .. }, .. } => Some(*to),
+            _ => None,
+        })
+        .collect();
     assert_eq!(asked, [peer(2)]);
 }
 
@@ -164,6 +169,7 @@ fn who_gave_most_is_served_first_and_newcomers_are_not_forgotten() {
         let index = *alone.machine.fetches.keys().next().expect("asked");
         let payload = vec![7; 64 << 10].into();
         alone.hear(1, Message::Object { id, index, load: 0, payload });
+        alone.command(Command::AddHave(index..index + 1));
     }
     // Three fill what is handed out at first, then two wait in turn.
     alone.hear(3, ask(0..4));
@@ -171,8 +177,13 @@ fn who_gave_most_is_served_first_and_newcomers_are_not_forgotten() {
     alone.hear(1, ask(0..6));
     let mut order = Vec::new();
     for id in 0..4 {
-        let reading: Vec<RequestId> = alone.machine.uploads.iter()
-            .filter(|(_, upload)| upload.peer == peer(3) && upload.id == id).map(|(request, _)| *request).collect();
+        let reading: Vec<RequestId> = alone
+            .machine
+            .uploads
+            .iter()
+            .filter(|(_, upload)| upload.peer == peer(3) && upload.id == id)
+            .map(|(request, _)| *request)
+            .collect();
         alone.command(Command::Write { request: reading[0], object: object(1) });
         let out = alone.hear(3, Message::Ask { done: vec![id], wants: vec![] });
         order.extend(out.into_iter().filter_map(|output| match output {
@@ -183,4 +194,20 @@ fn who_gave_most_is_served_first_and_newcomers_are_not_forgotten() {
     let given = |number: u64| order.iter().filter(|who| **who == peer(number)).count();
     assert_eq!(order.len(), 4);
     assert!(given(1) >= 3, "the one that gave was served {} times of 4", given(1));
+}
+
+/// What the owner does not settle is not added to.
+#[test]
+fn so_many_objects_are_handed_over_and_not_one_more_before_some_are_settled() {
+    let mut alone = Alone::new(Config { max_requests: 8, ..Config::default() }, 1);
+    alone.command(Command::AddWant(0..100));
+    alone.hear(1, Message::Have { is_scarce: false, load: 0, set: ObjectSet::of(0..100) });
+    for id in 0..8 {
+        let index = alone.machine.neighbors[&peer(1)].requests[&id];
+        alone.hear(1, Message::Object { id, index, load: 0, payload: object(index) });
+    }
+    assert_eq!((alone.machine.handed.len(), alone.machine.fetches.len()), (8, 0));
+    let handed = alone.machine.handed.first(1)[0];
+    alone.command(Command::AddHave(handed..handed + 1));
+    assert_eq!((alone.machine.handed.len(), alone.machine.fetches.len()), (7, 1));
 }

@@ -34,7 +34,8 @@ pub(crate) fn object(index: u64) -> Bytes {
 
 impl Swarm {
     pub(crate) fn new(count: u64, config: &Config) -> Self {
-        let mut net = Net::new(41, NetConfig { control_bytes_limit: 70 << 10, ..NetConfig::default() }).untraced();
+        let mut net =
+            Net::new(41, NetConfig { control_bytes_limit: 70 << 10, ..NetConfig::default() }).untraced();
         let members: Vec<PeerId> = (0..count).map(peer).collect();
         for (number, member) in members.iter().enumerate() {
             net.add(&number.to_string(), *member, Replication::new(config.clone()));

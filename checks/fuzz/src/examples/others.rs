@@ -121,3 +121,13 @@ pub(super) fn replication_messages() -> Vec<Vec<u8>> {
     ];
     messages.iter().map(|message| stratus_core::Wire::to_bytes(message).to_vec()).collect()
 }
+
+/// The root of a small set, or its only page.
+pub(super) fn set_heads(index: usize) -> Vec<Vec<u8>> {
+    let mut builder = stratus_replication::set::SetBuilder::new("holiday", "video/mp4");
+    builder.add("a/long.mp4", 70_000, vec![[1; 32], [2; 32]]);
+    builder.add("b/copy.mp4", 70_000, vec![[1; 32], [2; 32]]);
+    builder.add("empty", 0, Vec::new());
+    let set = builder.finish().expect("nothing in it lies");
+    vec![set.heads()[index].to_vec()]
+}

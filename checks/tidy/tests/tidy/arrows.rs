@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{PURE, crates, parse};
 
 /// Crate and the crates of ours that it may import.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("stratus-core", &[]),
     ("stratus-groupspec", &["stratus-core"]),
     ("stratus-overlay", &["stratus-core"]),
@@ -30,6 +30,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "stratus-transport",
         ],
     ),
+    ("stratus-sharing", &["stratus-replication", "stratus"]),
     ("stratus-terminal", &["stratus-transport"]),
     ("stratus-admin", &["stratus-core", "stratus-transport", "stratus-terminal"]),
     ("stratus-config", &["stratus-terminal"]),
@@ -50,6 +51,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "stratus-core",
             "stratus-groupspec",
             "stratus",
+            "stratus-sharing",
             "stratus-server",
             "stratus-terminal",
             "stratus-admin",

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree::{crates, parse};
 
 /// Crate, dependency, what it does there that we should not write ourselves.
-const REASONS: [(&str, &[(&str, &str)]); 18] = [
+const REASONS: [(&str, &[(&str, &str)]); 20] = [
     (
         "stratus-core",
         &[
@@ -55,6 +55,16 @@ const REASONS: [(&str, &[(&str, &str)]); 18] = [
             ("serde", "statistics as plain values that a program can print"),
             ("thiserror", "error enums"),
             ("tokio", "tasks, channels, time"),
+            ("tracing", "logs"),
+        ],
+    ),
+    (
+        "stratus-sharing",
+        &[
+            ("bytes", "objects"),
+            ("redb", "the books of a fetch, which survive a kill"),
+            ("thiserror", "error enums"),
+            ("tokio", "how far it is, told to whoever watches"),
             ("tracing", "logs"),
         ],
     ),

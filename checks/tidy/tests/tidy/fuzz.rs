@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use crate::tree::{files, read};
 
 /// Types that are read from bytes, and the entry point that reaches each.
-const REACHED: [(&str, &str); 43] = [
+const REACHED: [(&str, &str); 48] = [
     ("Aged", "overlay_message"),
     ("Author", "posting_message"),
     ("Announcement", "multicast_announcement"),
     ("Availability", "multicast_map"),
     ("ClientMessage", "rendezvous_client"),
     ("Denied", "replication_message"),
+    ("Descriptor", "set_descriptor"),
     ("Digest", "overlay_message"),
+    ("FileEntry", "set_descriptor"),
     ("GroupId", "rendezvous_client"),
     ("GroupAddress", "rendezvous_client"),
     ("Item", "posting_message"),
@@ -30,6 +32,7 @@ const REACHED: [(&str, &str); 43] = [
     ("Record", "overlay_record"),
     ("Refusal", "rendezvous_server"),
     ("Reply", "node_message"),
+    ("Root", "set_root"),
     ("ServerMessage", "rendezvous_server"),
     ("Signature", "overlay_record"),
     ("SocketAddr", "overlay_record"),

@@ -7,7 +7,7 @@ mod assembly;
 mod datagrams;
 mod manifest;
 mod streams;
-mod tls;
+pub(super) mod tls;
 
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -13,7 +13,7 @@ use crate::rarity::Rarity;
 use crate::seed::Economy;
 use crate::serve::Upload;
 
-/// Objects of one group, as one member sees them. Source: spec RE-1 to RE-15.
+/// Objects of one group, as one member sees them. Source: spec RE-1 to RE-13.
 ///
 /// ```text
 /// wanted ──a neighbor has it──► asked ──object──► handed to the owner ──AddHave──► offered

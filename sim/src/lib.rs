@@ -48,6 +48,7 @@ mod series;
 mod size;
 mod slab;
 mod source;
+mod swarm;
 mod trace;
 mod uplink;
 mod verify;
@@ -68,6 +69,7 @@ pub use scenario::{
 };
 pub use series::{Curve, Series};
 pub use size::{ACK_BYTES, HANDSHAKE_BYTES, MOST_LIVE_BYTES, Size};
+pub use swarm::{Swarm, SwarmResults};
 pub use trace::{Kind, Trace};
 pub use uplink::{Class, Uplink};
 pub use verify::MemoVerify;

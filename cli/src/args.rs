@@ -20,8 +20,8 @@ mod live;
 mod properties;
 mod reach;
 mod routes;
-mod talk;
 mod sharing;
+mod talk;
 mod words;
 
 pub(crate) use classes::Classes;
@@ -29,8 +29,8 @@ pub(crate) use live::{Play, Publish, Relay};
 pub(crate) use properties::Properties;
 pub(crate) use reach::{Alias, Reach};
 pub(crate) use routes::{DhtCommand, DhtGet, DhtPut, Mode, Route, Target};
-pub(crate) use talk::{Chat, Listen, Post};
 pub(crate) use sharing::{Fetch, Share};
+pub(crate) use talk::{Chat, Listen, Post};
 pub(crate) use words::{Color, LogFormat};
 
 /// Live streams that viewers pass on to each other.
@@ -67,10 +67,9 @@ impl Arguments {
 
     fn events(&self) -> Option<Stream> {
         match &self.command {
-            Command::Publish(Publish { json: true, .. }) => Some(Stream::Stdout),
-            Command::Route(Route { json: true, .. }) => Some(Stream::Stdout),
             Command::Dht { action } if action.json() => Some(Stream::Stdout),
             Command::Publish(Publish { json: true, .. })
+            | Command::Route(Route { json: true, .. })
             | Command::Share(Share { json: true, .. })
             | Command::Fetch(Fetch { json: true, .. }) => Some(Stream::Stdout),
             Command::Play(Play { json: true, output: Place::Standard, .. }) => Some(Stream::Stderr),

@@ -76,6 +76,7 @@ fn settle(command: &mut Command) -> Result<LogSection, Failure> {
         Command::Post(post) => settings::settle_member(&mut post.spec, &mut post.reach),
         Command::Listen(listen) => settings::settle_member(&mut listen.spec, &mut listen.reach),
         Command::Chat(chat) => settings::settle_member(&mut chat.spec, &mut chat.reach),
+        Command::Fetch(fetch) => settings::settle_member(&mut fetch.spec, &mut fetch.reach),
         Command::Route(route) => settings::settle_member(&mut route.spec, &mut route.reach),
         Command::Dht { action } => {
             let (spec, reach) = action.reach();

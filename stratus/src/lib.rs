@@ -50,8 +50,8 @@ pub use builder::Builder;
 pub use connection::Connection;
 pub use dht::Dht;
 pub use error::{
-    Closed, GetError, JoinError, JoinTimeout, JoinedError, LookUpError, ObjectsError, OverrideError, PlayError, PostError,
-    PublishError, PutError, RouteError, StartError, WriteError,
+    Closed, GetError, JoinError, JoinTimeout, JoinedError, LookUpError, ObjectsError, OverrideError,
+    PlayError, PostError, PublishError, PutError, RouteError, StartError, WriteError,
 };
 pub use event::{Event, Events};
 pub use group::Group;
@@ -78,14 +78,14 @@ pub use stratus_overlay::{
 pub use stratus_posting::{
     Config as PostingConfig, Data as PostingData, MAX_BODY, Post, PostId, PostingInfo, Refused,
 };
+pub use stratus_replication::{
+    Command as ObjectCommand, Exchange, MOST_OBJECT_BYTES, MOST_OBJECTS, ObjectSet, RequestId,
+    Stats as ObjectStats, Strategy,
+};
 #[cfg(any(test, feature = "testing"))]
 pub use stratus_transport::testing::Conditions;
 pub use stratus_transport::{
     BindError, Buffers, Config as TransportConfig, Drops, EndpointCounters, HandshakeCounters,
-};
-pub use stratus_replication::{
-    Command as ObjectCommand, Exchange, MOST_OBJECT_BYTES, MOST_OBJECTS, ObjectSet, RequestId,
-    Stats as ObjectStats, Strategy,
 };
 pub use ways::Way;
 

@@ -97,6 +97,7 @@ pub type Output = stratus_core::Output<Message, Event>;
 /// |---|---|---|
 /// | overlay `NeighborConnect` | multicast, posting, replication, routing `Connected` | a link that the overlay accepted is up |
 /// | overlay `Disconnect`, `NeighborDisconnect` | the same four `Disconnected` | it is about to go, is gone |
+/// | overlay asks to leave | routing's `avoid` | a link that is about to go |
 /// | overlay `Rtt` | multicast `SetRtt` | how far away a neighbor is |
 /// | overlay `OwnRecord` | multicast `SetRecord` | what to tell others of us as a subscriber |
 /// | multicast `SubscriberHeard` | overlay `HearRecord` | a member worth knowing |
@@ -213,6 +214,9 @@ impl Node {
                 Output::Disconnect(peer)
             }
             overlay::Output::Send { to, message, how } => {
+                if message == overlay::Message::AskLeave {
+                    self.avoid_in_routing(cx.now, &to);
+                }
                 Output::Send { to, message: Message::Overlay(message), how }
             }
             overlay::Output::Event(event) => return self.overlay_event(cx, event, out),

@@ -1,5 +1,4 @@
 //! A counter that all members of a group share, kept in the group's table of values: whoever has the groupspec may count.
-//!
 //! `cargo run -p stratus --example counter`
 
 use std::io::Write;
@@ -7,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use stratus::{
-    Capabilities, Connection, GetError, Group, GroupSpecifier, Groupspec, Identity, PutError, Value,
+    Capabilities, Connection, GetError, Group, GroupSpecifier, Groupspec, Identity, Key, PutError,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -36,13 +35,9 @@ async fn count_to_five(spec: Groupspec) -> Result<()> {
     let connection = Connection::builder().listen((Ipv4Addr::LOCALHOST, 0).into()).start().await?;
     let group = connection.join(&spec).await?;
     group.joined(Duration::from_secs(5)).await?;
+    let me = connection.peer().to_string()[..8].to_owned();
     for _ in 0..5 {
-        writeln!(
-            std::io::stdout(),
-            "{} counts {}",
-            &connection.peer().to_string()[..8],
-            add_one(&group).await?
-        )?;
+        writeln!(std::io::stdout(), "{me} counts {}", add_one(&group, &me).await?)?;
     }
     // The others may still need what is kept here: a member that leaves hands nothing on.
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -50,12 +45,18 @@ async fn count_to_five(spec: Groupspec) -> Result<()> {
     Ok(())
 }
 
-/// Signs what is there and one more, until nobody else was quicker.
-async fn add_one(group: &Group) -> Result<u64> {
+/// Signs what is there and one more, until that is what is kept: by most, or by as many as any other.
+async fn add_one(group: &Group, me: &str) -> Result<u64> {
+    let mut mine = String::new();
     loop {
-        let (sequence, count) = read(group).await?;
-        let (signer, next) = (signer(group), (count + 1).to_string());
-        match group.dht().put_signed(&signer, "count", sequence + 1, next).await {
+        let (sequence, kept) = read(group).await?;
+        let count: u64 = kept.split(' ').next().unwrap_or_default().parse()?;
+        if kept == mine {
+            return Ok(count);
+        }
+        // With who says so: two who sign the very same would both be told that it is kept.
+        mine = format!("{} {me}", count + 1);
+        match group.dht().put_signed(&signer(group), "count", sequence + 1, mine.clone()).await {
             Ok(_) => return Ok(count + 1),
             Err(PutError::Older { .. } | PutError::NotKept) => {}
             Err(error) => return Err(error.into()),
@@ -63,12 +64,11 @@ async fn add_one(group: &Group) -> Result<u64> {
     }
 }
 
-/// The sequence and the count; 0 before anybody has counted.
-async fn read(group: &Group) -> Result<(u64, u64)> {
-    let zero = Value::signed(&signer(group), &group.id(), "count", 0, "0");
-    match group.dht().get(zero.key()).await {
-        Ok(got) => Ok((got.value.sequence(), std::str::from_utf8(got.value.payload())?.parse()?)),
-        Err(GetError::NotFound { .. }) => Ok((0, 0)),
+/// The sequence, and the count with who said it; 0 before anybody has counted.
+async fn read(group: &Group) -> Result<(u64, String)> {
+    match group.dht().get(Key::of_signed(&signer(group).public(), b"count")).await {
+        Ok(got) => Ok((got.value.sequence(), String::from_utf8(got.value.payload().to_vec())?)),
+        Err(GetError::NotFound { .. }) => Ok((0, "0".to_owned())),
         Err(error) => Err(error.into()),
     }
 }

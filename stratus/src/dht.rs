@@ -16,7 +16,8 @@ const LIFETIME: Duration = Duration::from_secs(3_600);
 /// The group's table of values. Three members keep each, and hand it on as members come and go.
 ///
 /// It is no consensus: two who sign the same sequence at the same time may each reach one of three keepers. Whoever
-/// reaches fewer than two is told [`PutError::Older`], reads what is there, and signs a higher sequence.
+/// reaches fewer than two is told [`PutError::Older`], reads what is there, and signs a higher sequence. Two who sign the
+/// very same bytes are both told that they are kept: say in the bytes who signs.
 #[derive(Clone, Copy, Debug)]
 pub struct Dht<'a> {
     group: &'a Group,

@@ -1,4 +1,4 @@
-use stratus_core::{Cx, Deadline, Machine, Wire};
+use stratus_core::{Cx, Deadline, Machine, PeerId, Time, Wire};
 use stratus_overlay::routing::{self, Quest, Routing};
 use stratus_overlay::{self as overlay, Place};
 
@@ -30,6 +30,13 @@ impl Node {
     pub(super) fn tell_routing(&mut self, cx: &mut Cx<'_>, input: routing::Input) {
         if let Some(seat) = &mut self.routing {
             seat.machine.handle(cx, input, &mut seat.asked);
+        }
+    }
+
+    /// This neighbor was asked to end its link.
+    pub(super) fn avoid_in_routing(&mut self, now: Time, peer: &PeerId) {
+        if let Some(seat) = &mut self.routing {
+            seat.machine.avoid(now, peer);
         }
     }
 

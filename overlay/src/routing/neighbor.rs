@@ -1,4 +1,4 @@
-use stratus_core::{Bucket, GroupAddress};
+use stratus_core::{Bucket, GroupAddress, Time};
 
 use super::api::ReceiveMode;
 
@@ -8,6 +8,8 @@ pub(super) struct Neighbor {
     pub(super) address: GroupAddress,
     /// For which places it says to take parcels.
     pub(super) mode: ReceiveMode,
+    /// Until when nothing should be given to it to pass on, because its link is likely to end.
+    pub(super) avoided_until: Time,
     /// Parcels that it sends.
     pub(super) parcels: Bucket,
     /// Parcels that it is sent.
@@ -23,6 +25,7 @@ impl Neighbor {
         Self {
             address,
             mode: ReceiveMode::Exact,
+            avoided_until: Time::ZERO,
             parcels: Bucket::default(),
             parcels_sent: Bucket::default(),
             questions: Bucket::default(),

@@ -1,8 +1,14 @@
-use stratus_core::{Cx, GroupAddress, PeerId, Wire as _};
+use std::time::Duration;
+
+use stratus_core::{Cx, GroupAddress, PeerId, Time, Wire as _};
 
 use super::api::{Arrived, Event, Output, ReceiveMode, Send, SendError, SendResult, Way};
 use super::message::{MAX_HOPS, MAX_PAYLOAD, Message, Parcel};
+use super::neighbor::Neighbor;
 use super::routing::{Routing, control};
+
+/// A neighbor that was asked to end its link does so within a round trip, or not.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// Where a parcel goes next.
 enum Next {
@@ -33,7 +39,7 @@ impl Routing {
             Way::NextIncreasing => self.next_on_ring(|from, to| from.clockwise_to(to)),
             Way::NextDecreasing => self.next_on_ring(|from, to| to.clockwise_to(from)),
             Way::AllNeighbors => self.neighbors.keys().copied().collect(),
-            Way::Nearest(place) => match self.next(&place) {
+            Way::Nearest(place) => match self.next(cx.now, &place) {
                 Next::Neighbor(peer) => vec![peer],
                 Next::Nobody => return SendResult::NoRoute,
                 Next::Ourselves => {
@@ -63,9 +69,11 @@ impl Routing {
 
     /// The nearest to `place` of the neighbors that take parcels for it and ourselves. We pass parcels on only to who is
     /// nearer than we are, so that none goes in circles. Source: spec RO-2, RO-3.
-    fn next(&self, place: &GroupAddress) -> Next {
+    fn next(&self, now: Time, place: &GroupAddress) -> Next {
         let rank = |address: &GroupAddress| (place.distance(address), place.clockwise_to(address));
-        let takers = self.neighbors.iter().filter(|(_, neighbor)| neighbor.takes(place));
+        // One that is at the very place is not avoided: nobody else would do.
+        let is_good = |neighbor: &Neighbor| neighbor.avoided_until <= now || neighbor.address == *place;
+        let takers = self.neighbors.iter().filter(|(_, neighbor)| neighbor.takes(place) && is_good(neighbor));
         let nearest = takers.min_by_key(|(_, neighbor)| rank(&neighbor.address));
         let takes_itself = self.mode == ReceiveMode::Nearest || self.address == *place;
         match nearest {
@@ -82,6 +90,14 @@ impl Routing {
     fn next_on_ring<D: Ord>(&self, distance: impl Fn(&GroupAddress, &GroupAddress) -> D) -> Vec<PeerId> {
         let nearest = self.neighbors.iter().min_by_key(|(_, other)| distance(&self.address, &other.address));
         nearest.map(|(peer, _)| *peer).into_iter().collect()
+    }
+
+    /// The node asked this neighbor to end its link: what is on its way to it then is lost, so that for a moment others
+    /// are given what is to be passed on. Source: spec RO-3.
+    pub fn avoid(&mut self, now: Time, peer: &PeerId) {
+        if let Some(neighbor) = self.neighbors.get_mut(peer) {
+            neighbor.avoided_until = now + PARTING;
+        }
     }
 
     fn may_send(&mut self, cx: &Cx<'_>, peer: &PeerId) -> bool {

@@ -1,7 +1,9 @@
-use stratus_core::Delivery;
+use stratus_core::{Cx, Delivery, DirectVerify, Machine as _, Time};
 
 use super::*;
-use crate::routing::{GetError, LookUpError, MAX_HOPS, MAX_PAYLOAD, Message, Parcel, Put, PutError, Value};
+use crate::routing::{
+    GetError, Input, LookUpError, MAX_HOPS, MAX_PAYLOAD, Message, Output, Parcel, Put, PutError, Value,
+};
 
 /// 1 and 2, linked.
 fn pair() -> Net<Routing> {
@@ -149,4 +151,35 @@ fn questions_over_the_rate_are_not_answered_and_a_flood_is_named() {
     assert_eq!(asked.len(), questions.burst as usize);
     let more = ask(&mut net, 20);
     assert!(more.iter().any(|event| matches!(event, Event::Misbehaved { peer: who, .. } if *who == peer(1))));
+}
+
+#[test]
+fn a_neighbor_whose_link_is_about_to_end_is_given_nothing_to_pass_on() {
+    // spec RO-3
+    let mut routing = routing(1);
+    let turn = |routing: &mut Routing, millis, input| {
+        let (mut out, mut rng) = (Vec::new(), Rng::from_seed(3));
+        let mut cx = Cx { now: Time::from_millis(millis), rng: &mut rng, verify: &DirectVerify };
+        routing.handle(&mut cx, input, &mut out);
+        out
+    };
+    for number in 2..=9 {
+        turn(&mut routing, 0, Input::Connected(peer(number)));
+        let message = Message::Mode(ReceiveMode::Nearest);
+        turn(&mut routing, 0, Input::Received { from: peer(number), message });
+    }
+    let place = GroupAddress::from_bytes([0x55; 32]);
+    let next = |routing: &mut Routing, millis, place| {
+        let send = Send { id: 3, way: Way::Nearest(place), payload: Bytes::new(), passing: None };
+        let out = turn(routing, millis, Input::Command(Command::Send(Box::new(send))));
+        out.into_iter().find_map(|output| match output {
+            Output::Send { to, .. } => Some(to),
+            _ => None,
+        })
+    };
+    let nearest = next(&mut routing, 1, place).expect("somebody");
+    routing.avoid(Time::from_millis(50), &nearest);
+    assert_ne!(next(&mut routing, 51, place), Some(nearest));
+    assert_eq!(next(&mut routing, 51, RING.address(&nearest)), Some(nearest), "what is for itself");
+    assert_eq!(next(&mut routing, 2_050, place), Some(nearest));
 }

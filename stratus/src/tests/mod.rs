@@ -4,6 +4,7 @@ mod capabilities;
 mod entering;
 mod meeting;
 mod names;
+mod objects;
 mod passwords;
 mod posts;
 mod roles;

@@ -37,6 +37,7 @@ mod last;
 mod latency;
 mod member;
 mod parse;
+mod posts;
 mod queue;
 mod rendezvous;
 mod report;
@@ -60,12 +61,13 @@ pub use latency::{Globe, Latency};
 pub use parse::{Multiple, duration_text, parse_duration, parse_rate};
 pub use queue::Queue;
 pub use report::{
-    GroupResults, HostileResults, PartResults, Report, Results, RingResults, RivalResults, SCHEMA, Timing,
+    GroupResults, HostileResults, PartResults, PostResults, Report, Results, RingResults, RivalResults,
+    SCHEMA, Timing,
 };
 pub use run::{Options, Outcome, run};
 pub use scenario::{
-    AUDIO_WIRE_PER_PAYLOAD, Bootstrap, Invalid, Kill, LatencyLaw, Opponent, Opponents, Rules, Scenario,
-    Shape, Share, Spell, Uplinks, Victims, WIRE_PER_PAYLOAD,
+    AUDIO_WIRE_PER_PAYLOAD, Bootstrap, Invalid, Kill, LatencyLaw, Opponent, Opponents, Posts, Rules,
+    Scenario, Shape, Share, Spell, Uplinks, Victims, WIRE_PER_PAYLOAD,
 };
 pub use series::{Curve, Series};
 pub use size::{ACK_BYTES, HANDSHAKE_BYTES, MOST_LIVE_BYTES, Size};

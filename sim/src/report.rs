@@ -98,6 +98,8 @@ pub struct Results {
     pub group: Option<GroupResults>,
     /// What came of what was sent, looked up, kept and read over the ring; only where that was done.
     pub ring: Option<RingResults>,
+    /// What came of posts, where there are any.
+    pub posts: Option<PostResults>,
     /// What others made of the same stream: see [`Scenario::rivals`].
     pub rivals: BTreeMap<&'static str, RivalResults>,
     /// Fragments received by push, of all.
@@ -238,6 +240,36 @@ pub struct HostileResults {
     pub eclipsed: u32,
 }
 
+/// What came of posts. A post is owed to every member that joined three seconds before it and was there three seconds
+/// after it; those of a member that went within a second are owed to nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct PostResults {
+    /// Posts made.
+    pub posts: u64,
+    /// Members to which each was owed, added up.
+    pub due: u64,
+    /// Those that were shown it within three seconds.
+    pub in_time: u64,
+    /// Those that were shown it later.
+    pub late: u64,
+    /// `in_time` of `due`.
+    pub arrival_share: f64,
+    /// Posts shown to a member for the second time.
+    pub duplicates_shown: u64,
+    /// Bytes of bodies received, for a byte of a body shown.
+    pub copies: f64,
+    /// Bytes of all messages with posts received, for a byte shown.
+    pub data_ratio: f64,
+    /// The same with all other messages about posts.
+    pub received_ratio: f64,
+    /// From posting to being shown: half are quicker.
+    pub p50_ms: f64,
+    /// 99 in 100 are quicker.
+    pub p99_ms: f64,
+    /// The slowest.
+    pub max_ms: f64,
+}
+
 /// What came of the members of one part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PartResults {
@@ -312,7 +344,8 @@ impl Results {
         let rivals = Opponent::all().map(|rival| (rival.name(), RivalResults::default()));
         let (group, ring) = (Some(GroupResults::default()), Some(RingResults::default()));
         let (parts, rivals, hostile) = (parts.into(), rivals.collect(), Some(HostileResults::default()));
-        Self { parts, rivals, group, ring, hostile, ..Self::default() }
+        let posts = Some(PostResults::default());
+        Self { parts, rivals, group, ring, hostile, posts, ..Self::default() }
     }
 }
 

@@ -6,6 +6,7 @@ use stratus_core::{Lookup, PeerId, Time};
 use stratus_multicast::{self as multicast, Event as Heard, Piece, StreamId, StreamMessage};
 use stratus_node::{Event, Input, Message, Node, Output};
 use stratus_overlay::{self as overlay, routing};
+use stratus_posting as posting;
 
 use crate::anatomy::Anatomy;
 use crate::cast::{Cast, Part};
@@ -14,6 +15,7 @@ use crate::hostile::Hostile;
 use crate::journal::Journal;
 use crate::last::Lasts;
 use crate::member::Purpose;
+use crate::posts::PostScore;
 use crate::series::Keeper;
 use crate::source::Source;
 use crate::world::{Content, Packet, Watch};
@@ -51,6 +53,7 @@ pub(crate) struct Score {
     /// What plots are made of, if asked for.
     pub(crate) keeper: Option<Keeper>,
     pub(crate) journal: Option<Journal>,
+    pub(crate) posts: Option<Box<PostScore>>,
     pub(crate) faults: Faults,
     pub(crate) is_streaming: bool,
     /// Whether what comes of routing is kept for whoever looks at it.
@@ -147,6 +150,7 @@ impl Score {
             hostile: Hostile::default(),
             keeper: None,
             journal: None,
+            posts: None,
             faults: Faults::default(),
             is_streaming: false,
             keeps_routed: false,
@@ -206,6 +210,17 @@ impl Score {
         if let Some(lost_at) = self.awaited.remove(&(member, payload.as_ptr() as usize)) {
             self.repairs.add(now.since(lost_at));
         }
+    }
+
+    fn heard_post(&mut self, now: Time, member: u32, event: &posting::Event) -> (u64, u64) {
+        if let Some(posts) = &mut self.posts {
+            posts.heard(now, member, event, &mut self.faults);
+            if let posting::Event::Post(post) = event {
+                posts.note_delay(now, &self.cast.roles[member as usize], post);
+                return (3, post.sequence());
+            }
+        }
+        (3, 0)
     }
 
     fn heard(&mut self, now: Time, member: u32, event: Heard) -> (u64, u64) {
@@ -322,6 +337,9 @@ impl Watch<Node> for Score {
             };
             self.hostile.came(now, to, from, is_bad);
         }
+        if let (Message::Posting(message), Some(posts)) = (message, &mut self.posts) {
+            posts.arrived(message, packet.head.length);
+        }
         if let Some(anatomy) = &mut self.anatomy {
             anatomy.arrived(now, packet, message);
         }
@@ -365,7 +383,7 @@ impl Watch<Node> for Score {
                 (5, 0)
             }
             Event::Replication(_) => (4, 0),
-            Event::Posting(_) => (3, 0),
+            Event::Posting(event) => self.heard_post(now, member, &event),
         }
     }
 }

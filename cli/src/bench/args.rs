@@ -13,6 +13,8 @@ pub(crate) enum BenchCommand {
     ///
     /// Everything is in memory, and everything that comes is checked.
     Share(Share),
+    /// Posts of members in turn to all others; and one that joins when there is a history
+    Post(Post),
 }
 
 /// What is shared with how many.
@@ -33,6 +35,29 @@ pub(crate) struct Share {
     /// Measure the group alone, as for a profile
     #[arg(long)]
     pub(crate) no_star: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is posted among how many.
+#[derive(Debug, Args)]
+pub(crate) struct Post {
+    /// Members
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=500))]
+    pub(crate) nodes: u16,
+    /// Posts a second, of all members together
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) rate: u16,
+    /// Seconds to post
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=600))]
+    pub(crate) secs: u16,
+    /// Bytes of each post
+    #[arg(long, value_name = "BYTES", default_value_t = 60, value_parser = clap::value_parser!(u16).range(16..=8192))]
+    pub(crate) size: u16,
+    /// Posts to be there when one more member joins; without it none does
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=30_000))]
+    pub(crate) history: Option<u32>,
     /// One JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -23,6 +23,7 @@ mod figures;
 mod load;
 mod machine;
 mod ours;
+mod post;
 mod rounds;
 mod share;
 mod stage;
@@ -48,6 +49,7 @@ pub(crate) fn run(command: &BenchCommand, console: Console) -> Result<(), Stop> 
     match command {
         BenchCommand::Live(options) => live(options, console),
         BenchCommand::Share(options) => share::run(options, console),
+        BenchCommand::Post(options) => post::run(options, console),
     }
 }
 

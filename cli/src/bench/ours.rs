@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use stratus::{
-    Connection, Group, Kind, Outgoing, Piece, PieceFlags, Play, Playback, Played, Publication, Publish,
-    StreamMessage, WriteError,
+    Connection, Group, Kind, Outgoing, Piece, PieceFlags, Play, Playback, Played, PostingConfig, Publication,
+    Publish, StreamMessage, WriteError,
 };
 use stratus_groupspec::{Capabilities, GroupSpecifier, Groupspec};
 use stratus_server::{Server, ServerConfig};
@@ -23,7 +23,7 @@ const RUN_LENGTH: usize = 32;
 /// How long after the end of the stream a viewer may still get what it misses: window, margin and some.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// IPv4 and UDP headers of one datagram.
-const HEADER_BYTES: u64 = 28;
+pub(super) const HEADER_BYTES: u64 = 28;
 
 /// What a group did with one stream.
 pub(crate) struct Outcome {
@@ -56,11 +56,11 @@ pub(crate) async fn run(load: Load, viewers: usize, schedule: Schedule) -> Resul
         Server::start(ServerConfig::listen_on(loopback())).await.map_err(failed("start the server"))?;
     let spec = specification()?;
     let stage = Stage::new(load);
-    let publisher = Member::enter(&spec, server.local_addr()).await?;
+    let publisher = Member::enter(&spec, server.local_addr(), PostingConfig::default()).await?;
     let publication = publisher.group.publish(STREAM, Publish::default()).await.map_err(failed("publish"))?;
     let (mut members, mut watching) = (vec![publisher], JoinSet::new());
     for _ in 0..viewers {
-        let member = Member::enter(&spec, server.local_addr()).await?;
+        let member = Member::enter(&spec, server.local_addr(), PostingConfig::default()).await?;
         let playback = member.group.play(STREAM, Play::default()).await.map_err(failed("play"))?;
         watching.spawn(view(playback, Log::new(stage.clone())));
         members.push(member);
@@ -120,14 +120,18 @@ fn runs_of(message: &StreamMessage) -> u64 {
 }
 
 /// A connection with a socket of its own, in the group.
-struct Member {
-    connection: Connection,
-    group: Group,
+pub(super) struct Member {
+    pub(super) connection: Connection,
+    pub(super) group: Group,
 }
 
 impl Member {
-    async fn enter(spec: &Groupspec, server: SocketAddr) -> Result<Self, Failure> {
-        let builder = Connection::builder().listen(loopback()).server(server.to_string());
+    pub(super) async fn enter(
+        spec: &Groupspec,
+        server: SocketAddr,
+        posting: PostingConfig,
+    ) -> Result<Self, Failure> {
+        let builder = Connection::builder().listen(loopback()).server(server.to_string()).posting(posting);
         let connection = builder.start().await.map_err(failed("open a socket"))?;
         let group = connection.join(spec).await.map_err(failed("join the group"))?;
         Ok(Self { connection, group })
@@ -135,7 +139,7 @@ impl Member {
 }
 
 /// Everybody says goodbye.
-async fn disband(members: Vec<Member>, server: Server) {
+pub(super) async fn disband(members: Vec<Member>, server: Server) {
     let leaving: JoinSet<()> =
         members.into_iter().map(|member| async move { member.connection.close().await }).collect();
     leaving.join_all().await;
@@ -189,17 +193,17 @@ impl Outcome {
     }
 }
 
-/// A group like no other, in which only the publisher may publish.
-fn specification() -> Result<Groupspec, Failure> {
+/// A group like no other, in which only who has this may publish.
+pub(super) fn specification() -> Result<Groupspec, Failure> {
     let specifier = GroupSpecifier::new("bench").map_err(failed("make a groupspec"))?;
     let specifier = specifier.capabilities(Capabilities::services());
     Ok(specifier.make_unique(random_bytes()?).publish_key_seed(random_bytes()?).build())
 }
 
-fn loopback() -> SocketAddr {
+pub(super) fn loopback() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-fn failed<E: ToString>(what: &'static str) -> impl Fn(E) -> Failure {
+pub(super) fn failed<E: ToString>(what: &'static str) -> impl Fn(E) -> Failure {
     move |error| Failure::new(Code::Failed, format!("cannot {what}")).tried(error.to_string())
 }

@@ -49,3 +49,20 @@ fn messages_of_many_fragments_come_whole_from_members_and_from_stars_of_both_kin
     }
     assert!(figures["copies"].as_f64() > Some(0.95), "{figures}");
 }
+
+#[test]
+fn posts_reach_all_members_and_one_that_comes_late_has_them_for_less_than_they_weigh() {
+    let options = args::Post { nodes: 4, rate: 40, secs: 1, size: 60, history: Some(600), json: true };
+    let figures = phase(post::measure(&options)).expect("loopback carries four members");
+    assert_eq!((&figures["complete"], &figures["duplicates_shown"]), (&1.0.into(), &0.into()), "{figures}");
+    assert_eq!(
+        (&figures["history_posts"], &figures["late_duplicates"]),
+        (&600.into(), &0.into()),
+        "{figures}"
+    );
+    let at_most =
+        |name: &str, most: f64| figures[name].as_f64().is_some_and(|found| found > 0.0 && found < most);
+    assert!(at_most("late_ratio", 1.2), "{figures}");
+    // A body of 60 bytes has a key and a signature of 96, and is announced a few times.
+    assert!(at_most("data_ratio", 4.0) && at_most("wire_per_payload", 40.0), "{figures}");
+}

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use stratus_sim::{
-    Bootstrap, Kill, LatencyLaw, Multiple, Opponents, Scenario, Shape, Share, Spell, Victims, parse_duration,
-    parse_rate,
+    Bootstrap, Kill, LatencyLaw, Multiple, Opponents, Posts, Scenario, Shape, Share, Spell, Victims,
+    parse_duration, parse_rate,
 };
 
 /// Every field of a scenario as a flag. What is not given is as in the file, or else as in [`Scenario::default`].
@@ -134,6 +134,9 @@ pub(super) struct ScenarioFlags {
     /// Share of the members that answer nothing.
     #[arg(long)]
     droppers: Option<f64>,
+    /// SHARE@RATExBYTES: that share of the members posts so often a second, so many bytes each, such as 0.1@1x60.
+    #[arg(long)]
+    posts: Option<Posts>,
     /// gossipsub, gossipsub_free, plumtree, plumtree_free, with commas between: who plays the same stream by other rules,
     /// with the same uplinks or free ones; +LENGTH makes its stream shorter. Or none.
     #[arg(long)]
@@ -252,6 +255,7 @@ impl ScenarioFlags {
             values: self.values.unwrap_or(base.values),
             reads: self.reads.unwrap_or(base.reads),
             droppers: self.droppers.unwrap_or(base.droppers),
+            posts: self.posts.or(base.posts),
             rivals: self.rivals.as_ref().map_or_else(|| base.rivals.clone(), |rivals| rivals.0.clone()),
             seed: self.seed.unwrap_or(base.seed),
         }
@@ -296,6 +300,7 @@ mod tests {
             sends: 20.5,
             values: 7,
             droppers: 0.3,
+            posts: "0.1@2x60".parse().ok(),
             rivals: vec!["gossipsub_free+2s".parse().unwrap(), "plumtree".parse().unwrap()],
             seed: 41,
             ..default.clone()

@@ -13,6 +13,7 @@ use crate::anatomy::{Anatomy, State};
 use crate::cast::{Cast, Part};
 use crate::census::Census;
 use crate::journal::Journal;
+use crate::posts::PostScore;
 use crate::rendezvous::Listing;
 use crate::report::{Results, ratio};
 use crate::rivals;
@@ -25,6 +26,7 @@ use crate::world::{self, Totals, World};
 mod faults;
 mod group;
 mod oracles;
+mod posts;
 mod results;
 mod ring;
 #[cfg(test)]
@@ -106,6 +108,7 @@ enum Act {
     Part,
     Freeze,
     Crowd,
+    Post,
     Count,
     Ring,
 }
@@ -169,6 +172,7 @@ impl<'a> Run<'a> {
         );
         score.keeper = options.with_series.then(Keeper::default);
         score.journal = options.journal_of.map(Journal::of);
+        score.posts = scenario.posts.map(|_| Box::new(PostScore::new()));
         let between = world::Config {
             loss_ppm: (scenario.loss * 1e6).round() as u32,
             burst: scenario.burst,
@@ -222,6 +226,7 @@ impl<'a> Run<'a> {
         }
         self.plan(publish_at, Act::Publish);
         self.plan_spells(start);
+        self.plan_posts(start);
         self.plan(self.end_at, Act::Unpublish);
         self.plan(Time::ZERO + CHECK_EVERY, Act::Check);
         if self.census.is_some() {
@@ -287,6 +292,7 @@ impl<'a> Run<'a> {
             Act::Freeze => self.freeze(),
             Act::Crowd => self.join(),
             Act::Ring => self.look_at_ring(),
+            Act::Post => self.post(),
             Act::Count => {
                 self.count();
                 self.plan(self.world.now() + COUNT_EVERY, Act::Count);
@@ -312,7 +318,11 @@ impl<'a> Run<'a> {
             group: self.keys.group_id,
             ring: self.keys.ring,
             publish_authority: self.group.publish_authority(),
-            services: Services { routing: self.scenario.has_ring_load(), ..Services::default() },
+            services: Services {
+                routing: self.scenario.has_ring_load(),
+                posting: self.scenario.posts.is_some(),
+                ..Services::default()
+            },
             posting_authority: None,
         };
         let mut config = self.config.clone();

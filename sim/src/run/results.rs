@@ -94,6 +94,8 @@ impl Run<'_> {
         let totals = self.world.totals();
         let group = self.group_results();
         let ring = self.ring.as_mut().map(ring::Ring::results);
+        let watch = &mut self.world.watch;
+        let posts = watch.posts.as_mut().map(|posts| posts.results(&watch.cast.roles));
         let score = &self.world.watch;
         let published: Vec<u64> =
             score.sources.iter().map(|source| source.published().len() as u64).collect();
@@ -135,6 +137,7 @@ impl Run<'_> {
             group,
             ring,
             hostile: self.hostile_results(),
+            posts,
             pushed_share: ratio(sums.pushed as f64, (sums.pushed + sums.pulled) as f64),
             pulled_fragments: sums.pulled,
             duplicate_fragments: sums.duplicates,

@@ -51,8 +51,17 @@ impl Scenario {
         ]
     }
 
-    fn number_checks(&self) -> [Check; 6] {
+    fn number_checks(&self) -> [Check; 7] {
         [
+            (
+                "posts",
+                self.posts.is_none_or(|posts| {
+                    is_share(posts.share)
+                        && (0.0..=4.0).contains(&posts.rate)
+                        && (8..=8_192).contains(&posts.size)
+                }),
+                "a share of 0 to 1 may post up to 4 times a second, 8 to 8192 bytes each",
+            ),
             ("size", (1..=1_128).contains(&self.size), "size must be 1 to 1128 bytes"),
             ("rate", (8..=1_000_000_000).contains(&self.rate_bits), "rate must be 8 bit/s to 1 Gbit/s"),
             ("loss", self.loss <= 0.5 && is_share(self.loss), "loss must be 0 to 0.5"),

@@ -12,7 +12,7 @@ mod opponent;
 mod values;
 
 pub use opponent::{Opponent, Opponents, Rules, Uplinks};
-pub use values::{Bootstrap, Kill, LatencyLaw, Shape, Share, Spell, Victims};
+pub use values::{Bootstrap, Kill, LatencyLaw, Posts, Shape, Share, Spell, Victims};
 
 /// What is played in one run: publishers, viewers of all their streams, and members that play nothing.
 ///
@@ -117,6 +117,8 @@ pub struct Scenario {
     pub reads: f64,
     /// Share of the members that hear what is routed or asked and answer nothing, 0 to 1.
     pub droppers: f64,
+    /// Who posts, how often and how much, if anybody.
+    pub posts: Option<Posts>,
     /// Who plays the same stream by other rules, to compare.
     pub rivals: Vec<Opponent>,
     /// From which every draw comes.
@@ -188,6 +190,7 @@ impl Default for Scenario {
             values: 0,
             reads: 0.0,
             droppers: 0.0,
+            posts: None,
             rivals: Vec::new(),
             seed: 1,
         }

@@ -171,6 +171,35 @@ impl fmt::Display for Spell {
     }
 }
 
+/// A share of the members posts.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Posts {
+    /// 0 to 1.
+    pub share: f64,
+    /// Posts a second of each of them, in the mean.
+    pub rate: f64,
+    /// Bytes of a post, 8 to 8,192.
+    pub size: usize,
+}
+
+impl FromStr for Posts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('@').and_then(|(share, rest)| Some((share, rest.split_once('x')?)));
+        let (share, (rate, size)) = parts.ok_or("expected SHARE@RATExBYTES, such as 0.1@1x60")?;
+        let number = |text: &str| text.parse().map_err(|_| format!("not a number: {text}"));
+        let size = size.parse().map_err(|_| format!("not a number: {size}"))?;
+        Ok(Self { share: share_of(share)?, rate: number(rate)?, size })
+    }
+}
+
+impl fmt::Display for Posts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}x{}", self.share, self.rate, self.size)
+    }
+}
+
 fn share_of(text: &str) -> Result<f64, String> {
     text.parse().map_err(|_| format!("not a share: {text}"))
 }
@@ -192,4 +221,4 @@ macro_rules! as_text {
     )*};
 }
 
-as_text!(LatencyLaw, Share, Kill, Spell, Opponent);
+as_text!(LatencyLaw, Share, Kill, Spell, Posts, Opponent);

@@ -8,7 +8,7 @@ use stratus_overlay as overlay;
 use stratus_posting as posting;
 
 use super::*;
-use crate::{Command, Node};
+use crate::{Command, Event, Node, Output};
 
 fn setup(identity: Identity) -> Setup {
     let (group, ring) = (GroupId::from_bytes([9; 32]), RingKey::new([3; 32]));
@@ -158,4 +158,61 @@ proptest! {
             prop_assert_eq!(&super::step::encode_input(&input)[..], &noise[..]);
         }
     }
+}
+
+/// What a node asks for, given to the other one, with as many milliseconds between as the network takes.
+fn exchanged(recorder: &mut Recorder) -> Vec<Event> {
+    let mut nodes = [1, 2].map(|number| Node::new(Config::default(), setup(identity(number))));
+    let mut chances = [Rng::from_seed(50), Rng::from_seed(51)];
+    let mut waiting: [Vec<Input>; 2] = [vec![Input::Connected(peer(2))], vec![Input::Connected(peer(1))]];
+    let mut heard = Vec::new();
+    for turn in 0..600 {
+        let now = Time::from_millis(turn * 10);
+        if turn == 200 {
+            let authorization = Some(Identity::from_seed([7; 32]));
+            let draft = posting::Draft { token: 3, body: b"to be replayed"[..].into(), authorization };
+            waiting[0].push(Input::Command(posting::Command::Post(Box::new(draft)).into()));
+        }
+        let inputs = std::mem::take(&mut waiting);
+        for (place, inputs) in inputs.into_iter().enumerate() {
+            for input in inputs.into_iter().map(Some).chain([None]) {
+                let mut out = Vec::new();
+                if place == 0 {
+                    recorder.begin(now, input.as_ref());
+                }
+                let mut cx = Cx { now, rng: &mut chances[place], verify: &CachingVerify::default() };
+                match input {
+                    Some(input) => drive(&mut nodes[place], &mut cx, input, &mut out),
+                    None => nodes[place].wake(&mut cx, &mut out),
+                }
+                if place == 0 {
+                    recorder.end(&out, &nodes[0].overlay().own_record().to_bytes());
+                }
+                for output in out {
+                    match output {
+                        Output::Send { message, .. } => {
+                            let from = peer(place as u64 + 1);
+                            waiting[1 - place].push(Input::Received { from, message });
+                        }
+                        Output::Event(event) if place == 1 => heard.push(event),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    heard
+}
+
+#[test]
+fn a_node_that_posts_is_replayed_without_what_it_signed() {
+    let (config, setup) = (Config::default(), setup(identity(1)));
+    let mut recorder = Recorder::new(&Header::new(&config, &setup, &Rng::from_seed(50)), 1 << 22);
+    let heard = exchanged(&mut recorder);
+    let is_shown = |event: &Event| {
+        matches!(event, Event::Posting(posting::Event::Post(post)) if post.body()[..] == b"to be replayed"[..])
+    };
+    assert_eq!(heard.iter().filter(|event| is_shown(event)).count(), 1, "the post was given to the neighbor");
+    let (steps, divergence) = replayed(recorder.take().into());
+    assert!(steps > 600 && divergence.is_none(), "{steps}: {divergence:?}");
 }

@@ -272,7 +272,8 @@ impl Score {
         if written.pieces != message.pieces {
             self.faults.add(now, member, || format!("message {number} is not as it was published"));
         }
-        if now.since(written.at) > self.window + LEARNING {
+        let known_since = written.at.max(self.cast.roles[member as usize].joined_at);
+        if now.since(known_since) > self.window + LEARNING {
             let age = now.since(written.at);
             self.faults.add(now, member, || format!("message {number} came after the window, {age:?} old"));
         }

@@ -22,16 +22,19 @@ async fn main() -> Result<()> {
     let group = first.join(&spec).await?;
     let others: Vec<_> = (0..3).map(|_| tokio::spawn(count_to_five(spec.clone()))).collect();
     group.joined(Duration::from_secs(5)).await?;
+    let mut members = vec![(first, group.clone())];
     for other in others {
-        other.await??;
+        members.push(other.await??);
     }
     writeln!(std::io::stdout(), "three members counted to {}", read(&group).await?.1)?;
-    first.close().await;
+    for (connection, _) in members {
+        connection.close().await;
+    }
     Ok(())
 }
 
 /// Enters the group and adds one, five times.
-async fn count_to_five(spec: Groupspec) -> Result<()> {
+async fn count_to_five(spec: Groupspec) -> Result<(Connection, Group)> {
     let connection = Connection::builder().listen((Ipv4Addr::LOCALHOST, 0).into()).start().await?;
     let group = connection.join(&spec).await?;
     group.joined(Duration::from_secs(5)).await?;
@@ -39,10 +42,7 @@ async fn count_to_five(spec: Groupspec) -> Result<()> {
     for _ in 0..5 {
         writeln!(std::io::stdout(), "{me} counts {}", add_one(&group, &me).await?)?;
     }
-    // The others may still need what is kept here: a member that leaves hands nothing on.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    connection.close().await;
-    Ok(())
+    Ok((connection, group))
 }
 
 /// Signs what is there and one more, until that is what is kept: by most, or by as many as any other.

@@ -18,6 +18,8 @@ pub(super) struct LookUp {
     pub(super) target: Place,
     pub(super) goal: Goal,
     pub(super) ends_at: Time,
+    /// When to ask again who is known, if nobody was.
+    pub(super) again_at: Option<Time>,
     /// How many members there are, as far as we know.
     pub(super) members: u64,
     pub(super) asked: u32,
@@ -74,6 +76,7 @@ impl LookUp {
             target,
             goal,
             ends_at,
+            again_at: None,
             members: 1,
             asked: 0,
             needed,

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use stratus_core::{Cx, PeerId};
 
@@ -11,6 +12,8 @@ use super::value::{Key, Value};
 use crate::places::{Place, place_of};
 use crate::record::Record;
 
+/// How long a neighbor that has just come may take to say who it is.
+const GREETING: Duration = Duration::from_millis(200);
 /// Values that one get looks at: as many as may answer.
 const MOST_VALUES: usize = 16;
 
@@ -165,6 +168,12 @@ impl Routing {
         let (parallel, most) = (self.config.parallel, self.config.most_asked);
         loop {
             let Some(look_up) = self.look_ups.get_mut(&number) else { return };
+            if look_up.is_alone() && !self.neighbors.is_empty() && cx.now < look_up.ends_at {
+                // A neighbor has only just come, and has not said yet who it is.
+                look_up.again_at = Some(cx.now + GREETING);
+                self.timers.set_sooner(timer::LOOK_UPS, cx.now + GREETING);
+                return;
+            }
             if look_up.is_done() || look_up.is_exhausted(most) {
                 return self.conclude(cx, number, out);
             }
@@ -191,7 +200,14 @@ impl Routing {
         for number in over {
             self.conclude(cx, number, out);
         }
-        if let Some(next) = self.look_ups.values().map(|look_up| look_up.ends_at).min() {
+        for (number, look_up) in &mut self.look_ups {
+            if look_up.again_at.take_if(|at| *at <= cx.now).is_some() {
+                let quest = Quest::LookUp(*number);
+                out.push(Output::Event(Event::Closest { quest, target: look_up.target }));
+            }
+        }
+        let due = |look_up: &LookUp| look_up.again_at.map_or(look_up.ends_at, |at| at.min(look_up.ends_at));
+        if let Some(next) = self.look_ups.values().map(due).min() {
             self.timers.set_sooner(timer::LOOK_UPS, next);
         }
     }

@@ -105,6 +105,21 @@ fn a_look_up_in_an_empty_group_is_refused_with_words() {
 }
 
 #[test]
+fn who_has_only_just_come_waits_until_its_neighbor_has_said_who_it_is() {
+    // spec RO-8
+    let mut net = settled(3);
+    net.add("late", peer(9), node(9));
+    net.run_for(Duration::from_millis(1));
+    net.connect(peer(9), peer(1));
+    while net.links(&peer(9)).is_empty() {
+        net.run_for(Duration::from_millis(1));
+    }
+    let place = GroupAddress::from_bytes([3; 32]);
+    let found = look_up(&mut net, 9, place).expect("it has a neighbor");
+    assert_eq!(found.members[..3], by_distance(&net, &place)[..3]);
+}
+
+#[test]
 fn a_look_up_goes_around_those_that_do_not_answer() {
     // spec RO-8: three of ten hear every question and answer none
     let mut net = settled(COUNT);

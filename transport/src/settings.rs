@@ -35,7 +35,7 @@ pub(crate) fn server(tls: &Tls, is_serving: bool, transport: Arc<TransportConfig
 /// window never shrinks to a few packets (spec TR-30), and nothing waits for the delivery of a datagram.
 fn ack_frequency() -> AckFrequencyConfig {
     let mut settings = AckFrequencyConfig::default();
-    settings.ack_eliciting_threshold(VarInt::from_u32(20)).max_ack_delay(Some(Duration::from_millis(60)));
+    settings.ack_eliciting_threshold(VarInt::from_u32(10)).max_ack_delay(Some(Duration::from_millis(60)));
     settings
 }
 

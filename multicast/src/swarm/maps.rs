@@ -15,10 +15,8 @@ const PARENT_MAP_PERIOD: Duration = Duration::from_millis(700);
 const PARENT_MAP_ROUNDS: u32 = 6;
 /// Where nothing has gone wrong for long, maps are no more frequent than this.
 const CALM_PERIOD: Duration = Duration::from_millis(500);
-/// The period grows to it as this part of the time for which nothing went wrong: slower where uploads are limited and
-/// trees take longer to become good.
+/// The period grows to it as this part of the time for which nothing went wrong.
 const CALM_SHARE: u32 = 20;
-const LIMITED_CALM_SHARE: u32 = 40;
 /// After a disturbance neighbors are asked for their maps for this long,
 const LOOKING_AROUND: Duration = Duration::from_secs(2);
 /// those whose last one is older than this.
@@ -128,14 +126,14 @@ impl Swarm {
         }
     }
 
-    /// How often a map goes to one neighbor in turn: seldom where nothing has gone wrong for long.
+    /// How often a map goes to one neighbor in turn: seldom where nothing has gone wrong for long. Where uploads are
+    /// limited a search for quicker parents lives on maps, and is worth more than they cost.
     fn map_period(&self, turn: &Turn<'_, '_>) -> Duration {
         let usual = self.properties.availability_update_period;
-        if self.properties.availability_send_to_all {
+        if self.properties.availability_send_to_all || turn.config.upload.is_some() {
             return usual;
         }
-        let share = if turn.config.upload.is_some() { LIMITED_CALM_SHARE } else { CALM_SHARE };
-        (turn.cx.now.since(self.rounds.disturbed_at) / share).clamp(usual, usual.max(CALM_PERIOD))
+        (turn.cx.now.since(self.rounds.disturbed_at) / CALM_SHARE).clamp(usual, usual.max(CALM_PERIOD))
     }
 
     /// Someone needs places of ours that may belong to the dead.

@@ -42,7 +42,8 @@ pub enum Command {
     /// `replicationStrategy`.
     SetStrategy(Strategy),
     /// Whether we are the one who brings the objects: each is then sent once before any is sent twice, and others
-    /// are told to ask us only for what nobody else has.
+    /// are told to ask us only for what nobody else has. It is about what is added from then on: what was there before,
+    /// such as a descriptor that everybody needs first, is offered to all.
     SetFirstSeed(bool),
 }
 

@@ -28,11 +28,14 @@ impl Replication {
             if let Some(neighbor) = self.neighbors.get_mut(&peer) {
                 neighbor.offered = ObjectSet::default();
             }
-            let message = Message::Have { is_scarce, load, set: ObjectSet::default() };
-            out.push(Output::Send { to: peer, message, how: Delivery::Control });
+            self.offer(peer, &self.open_objects(), is_scarce, load, out);
             return self.top_up(cx, peer, out);
         }
-        let mut parts = parts(&self.have).into_iter();
+        self.offer(peer, &self.have, is_scarce, load, out);
+    }
+
+    fn offer(&self, peer: PeerId, offered: &ObjectSet, is_scarce: bool, load: u8, out: &mut Vec<Output>) {
+        let mut parts = parts(offered).into_iter();
         let first = parts.next().unwrap_or_default();
         let message = Message::Have { is_scarce, load, set: first };
         out.push(Output::Send { to: peer, message, how: Delivery::Control });

@@ -23,6 +23,8 @@ const GRACE: Duration = Duration::from_secs(3);
 /// What a first seed has still to send.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Economy {
+    /// What it is about; what was offered before is offered to all.
+    governed: ObjectSet,
     /// Nobody has said that it has these.
     unsent: ObjectSet,
     /// Of these, what is not offered to anybody.
@@ -47,10 +49,7 @@ impl Replication {
         if is_first == self.economy.is_some() {
             return;
         }
-        self.economy = is_first.then(|| {
-            let (unsent, pool) = (self.have.clone(), self.have.clone());
-            Economy { unsent, pool, ..Economy::default() }
-        });
+        self.economy = is_first.then(Economy::default);
         let peers: Vec<PeerId> = self.neighbors.keys().copied().collect();
         for peer in peers {
             self.introduce(cx, peer, out);
@@ -62,8 +61,18 @@ impl Replication {
         self.economy.as_ref().is_some_and(|economy| !economy.is_over)
     }
 
+    /// What is offered to everybody.
+    pub(crate) fn open_objects(&self) -> ObjectSet {
+        let mut open = self.have.clone();
+        if let Some(economy) = self.economy.as_ref().filter(|economy| !economy.is_over) {
+            open.subtract(&economy.governed);
+        }
+        open
+    }
+
     pub(crate) fn economy_gained(&mut self, objects: &ObjectSet) {
         if let Some(economy) = self.economy.as_mut().filter(|economy| !economy.is_over) {
+            economy.governed.add(objects);
             economy.unsent.add(objects);
             economy.pool.add(objects);
             economy.spread_at = None;
@@ -72,6 +81,7 @@ impl Replication {
 
     pub(crate) fn economy_lost(&mut self, objects: &ObjectSet) {
         if let Some(economy) = &mut self.economy {
+            economy.governed.subtract(objects);
             economy.unsent.subtract(objects);
             economy.pool.subtract(objects);
         }
@@ -80,7 +90,7 @@ impl Replication {
     /// What `peer` may ask for; of a first seed only what nobody else was sent.
     pub(crate) fn is_offered(&self, peer: PeerId, index: u64) -> bool {
         match &self.economy {
-            Some(economy) if !economy.is_over => {
+            Some(economy) if !economy.is_over && economy.governed.contains(index) => {
                 let is_told = self.neighbors.get(&peer).is_some_and(|n| n.offered.contains(index));
                 is_told && economy.unsent.contains(index) && !economy.sending.contains_key(&index)
             }
@@ -90,7 +100,9 @@ impl Replication {
 
     /// An object is about to be sent.
     pub(crate) fn sending(&mut self, index: u64, request: RequestId) {
-        if let Some(economy) = self.economy.as_mut().filter(|economy| !economy.is_over) {
+        if let Some(economy) = self.economy.as_mut().filter(|economy| !economy.is_over)
+            && economy.governed.contains(index)
+        {
             economy.sending.insert(index, request);
         }
     }
@@ -183,7 +195,7 @@ impl Replication {
     /// Objects spread, neighbors took what they were offered, or nothing is left to do.
     pub(crate) fn look_at_economy(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         let Some(economy) = self.economy.as_mut().filter(|economy| !economy.is_over) else { return };
-        if economy.unsent.is_empty() && economy.sending.is_empty() && !self.have.is_empty() {
+        if economy.unsent.is_empty() && economy.sending.is_empty() && !economy.governed.is_empty() {
             let spread_at = *economy.spread_at.get_or_insert_with(|| {
                 out.push(Output::Event(Event::Spread));
                 cx.now

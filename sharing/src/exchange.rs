@@ -131,9 +131,6 @@ impl Exchange {
     }
 
     fn begin(&mut self) -> Result<(), Ended> {
-        if self.is_first {
-            self.commands.push(ObjectCommand::SetFirstSeed(true));
-        }
         if self.assembly.set().is_some() {
             return self.known();
         }
@@ -150,6 +147,10 @@ impl Exchange {
         let Some(store) = &self.store else { return Ok(()) };
         let start = set.data_start();
         self.commands.push(ObjectCommand::AddHave(0..start));
+        if self.is_first {
+            // Behind the root and the pages: everybody needs them first, and at once.
+            self.commands.push(ObjectCommand::SetFirstSeed(true));
+        }
         let held = store.held().ranges();
         self.commands.extend(held.iter().map(|r| ObjectCommand::AddHave(start + r.start..start + r.end)));
         self.commands.push(ObjectCommand::AddWant(start..set.object_count()));

@@ -52,3 +52,18 @@ fn a_late_one_is_served_when_the_others_are_gone() {
     let end = swarm.net.now() + Duration::from_secs(60);
     assert!(swarm.run_until(end, |swarm| swarm.has(2, COUNT as usize)));
 }
+
+/// What everybody needs first, as a descriptor, is not dealt out.
+#[test]
+fn what_was_there_before_is_offered_to_all() {
+    let mut swarm = Swarm::meshed(6, &Config::default());
+    swarm.stock(0, 0..3);
+    swarm.tell(0, Command::SetFirstSeed(true));
+    swarm.stock(0, 3..100);
+    (1..6).for_each(|member| swarm.tell(member, Command::AddWant(0..3)));
+    assert!(swarm.run_until(Time::from_millis(10_000), |swarm| (1..6).all(|member| swarm.has(member, 3))));
+    (1..6).for_each(|member| swarm.tell(member, Command::AddWant(3..100)));
+    assert!(swarm.run_until(Time::from_millis(60_000), |swarm| (1..6).all(|member| swarm.has(member, 100))));
+    let sent = swarm.machine(0).stats().sent_objects;
+    assert!(sent <= 100 + 3 * 4, "{sent} objects of 100");
+}

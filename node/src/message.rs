@@ -77,13 +77,11 @@ impl Wire for Message {
 
 #[cfg(test)]
 mod tests {
-    use stratus_core::testing::peer;
-
     use super::*;
 
     #[test]
     fn one_byte_says_whose_a_message_is() {
-        let message = Message::Overlay(overlay::Message::Silent(peer(3)));
+        let message = Message::Overlay(overlay::Message::Silent(3));
         let bytes = message.to_bytes();
         assert_eq!(bytes[0], 1);
         assert_eq!(Message::from_bytes(bytes), Ok(message));

@@ -35,6 +35,14 @@ pub struct Config {
     /// How many members on each side of a neighbor are offered to it. Fewer spoil the member estimate.
     /// Default 64: an error of 9 %.
     pub ring_width: usize,
+    /// Most members that are missing and whose records are kept until they die, should they come back: half of a group
+    /// may be behind a cut. 32 bytes each plus the record. Default 256.
+    pub absent: usize,
+    /// How long no neighbor must have been lost before members are heard of for hard times alone. Shorter costs
+    /// records of members that are soon gone. Default 20 s.
+    pub calm_after: Duration,
+    /// How many are heard of for hard times although neighbors come and go. Default 32.
+    pub curious: usize,
     /// How many members chosen by chance are offered in an exchange besides. Default 4.
     pub random_offered: usize,
     /// How long the random choice of the best list stays. Shorter finds near members sooner and costs a
@@ -118,7 +126,10 @@ impl Default for Config {
             hurried_interval: seconds(1),
             sort_delay: Duration::from_millis(20),
             records_per_message: 40,
-            ring_width: 64,
+            ring_width: 32,
+            absent: 256,
+            calm_after: seconds(20),
+            curious: 32,
             random_offered: 4,
             random_period: seconds(60),
             leave_after: seconds(10),
@@ -163,6 +174,9 @@ stratus_core::wire_settings!(Config {
     sort_delay,
     records_per_message,
     ring_width,
+    absent,
+    calm_after,
+    curious,
     random_offered,
     random_period,
     leave_after,
@@ -212,7 +226,8 @@ impl Config {
         let tick = Duration::from_millis(1);
         let periods = [self.gossip_interval, self.hurried_interval, self.sort_delay, self.probe_period];
         let timeouts = [self.probe_timeout, self.slow_dial, self.dial_timeout, self.introduction_timeout];
-        let limits = [self.remembered, self.dials, self.pins, self.hints, self.troubles, self.bans];
+        let limits =
+            [self.remembered, self.absent, self.dials, self.pins, self.hints, self.troubles, self.bans];
         let rates =
             [self.records, self.requests, self.introductions, self.messages, self.excess, self.comings];
         let rules = [

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use stratus_core::{Rng, Time};
 
-use crate::estimate::EACH_SIDE;
 use crate::places::{Place, around};
 use crate::record::Record;
 
+/// So many of the nearest on each side are never given up.
+const KEPT_EACH_SIDE: usize = 64;
 /// The latency of a member that was never measured.
 const UNMEASURED: u32 = u32::MAX;
 
@@ -22,11 +23,24 @@ pub(crate) struct Entry {
     source: u32,
     /// The round trip in microseconds, or [`UNMEASURED`].
     rtt_micros: u32,
+    /// When this was news here, in tenths of a second: neighbors who were told later know it.
+    news_at: u32,
 }
 
 impl Entry {
-    pub(crate) fn new(record: Arc<Record>, expires: Time, source: Place) -> Self {
-        Self { record, expires, source: (source >> 32) as u32, rtt_micros: UNMEASURED }
+    pub(crate) fn new(record: Arc<Record>, expires: Time, source: Place, now: Time) -> Self {
+        let source = (source >> 32) as u32;
+        Self { record, expires, source, rtt_micros: UNMEASURED, news_at: tenths(now) }
+    }
+
+    /// When the member was news here, in tenths of a second.
+    pub(crate) fn news_at(&self) -> u32 {
+        self.news_at
+    }
+
+    /// Whether the member at `place` told us.
+    pub(crate) fn is_from(&self, place: Place) -> bool {
+        self.source == (place >> 32) as u32
     }
 
     pub(crate) fn record(&self) -> &Arc<Record> {
@@ -113,6 +127,10 @@ impl HeardList {
             Ok(position) => {
                 let old = &mut self.entries[position];
                 entry.rtt_micros = old.rtt_micros;
+                if old.record.edition() == entry.record.edition() {
+                    // Only its age is new, and that is asked for when it matters.
+                    (entry.news_at, entry.source) = (old.news_at, old.source);
+                }
                 *old = entry;
                 return Put::Newer;
             }
@@ -133,7 +151,7 @@ impl HeardList {
     }
 
     fn make_room(&mut self, owner: Place, kept: &[Place], rng: &mut Rng) {
-        let mut close = around(&self.places, owner, EACH_SIDE.min(self.limit / 4));
+        let mut close = around(&self.places, owner, KEPT_EACH_SIDE.min(self.limit / 4));
         close.sort_unstable();
         let may_go =
             |place: &Place| close.binary_search(place).is_err() && kept.binary_search(place).is_err();
@@ -179,6 +197,11 @@ impl HeardList {
             entry.rtt_micros + (sample - entry.rtt_micros).div_ceil(8)
         };
     }
+}
+
+/// A moment in tenths of a second.
+pub(crate) fn tenths(at: Time) -> u32 {
+    u32::try_from(at.as_micros() / 100_000).unwrap_or(u32::MAX)
 }
 
 /// Makes room for one more, and never for more than a full list and the one that is over it.

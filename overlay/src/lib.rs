@@ -9,7 +9,9 @@
 //! Inputs: links that come and go, messages, [`Command`]s. Outputs: links wanted and not wanted, messages,
 //! [`Event`]s. It refuses to know what the links carry besides its own messages, and how dialling is done.
 
+mod absent;
 mod api;
+mod asked;
 mod bans;
 mod best;
 mod changes;
@@ -34,7 +36,9 @@ pub use api::{Command, Event, Input, Neighbor, Output, Setup, Stats};
 pub use best::{BestList, Choice, NEAR_COUNT, Policy, RING_EACH_SIDE, Reason, View, ring, standard};
 pub use changes::{Arrival, Changes, Departure};
 pub use config::Config;
-pub use message::{Aged, Digest, Farewell, MAX_DIGESTS, MAX_RECORD_BYTES, MAX_RECORDS, Message, Role};
+pub use message::{
+    Aged, Digest, Farewell, MAX_DIGESTS, MAX_MISSING, MAX_RECORD_BYTES, MAX_RECORDS, Message, Role,
+};
 pub use overlay::Overlay;
 pub use places::Place;
 pub use record::{Draft, Record};

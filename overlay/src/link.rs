@@ -4,6 +4,7 @@ use std::time::Duration;
 use stratus_core::{Bucket, GroupAddress, PeerId, Time};
 
 use crate::changes::Departure;
+use crate::heard::tenths;
 use crate::places::Place;
 
 /// A link to a neighbor.
@@ -30,6 +31,12 @@ pub(crate) struct Link {
     pub(crate) observed: Option<SocketAddr>,
     /// From where it sees us come, as it says.
     pub(crate) sees_us_at: Option<SocketAddr>,
+    /// How many members the group has, as it says; 0: it did not.
+    pub(crate) members: u32,
+    /// What was news until then, in tenths of a second, it was offered.
+    pub(crate) offered_until: u32,
+    /// When it was last offered all that it may want, in tenths of a second.
+    pub(crate) offered_all_at: u32,
     pub(crate) pings: Bucket,
     pub(crate) records: Bucket,
     pub(crate) requests: Bucket,
@@ -72,6 +79,9 @@ impl Link {
             refused_to_leave_at: None,
             observed: None,
             sees_us_at: None,
+            members: 0,
+            offered_until: tenths(now).saturating_sub(100),
+            offered_all_at: tenths(now),
             pings: Bucket::default(),
             records: Bucket::default(),
             requests: Bucket::default(),

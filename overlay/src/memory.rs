@@ -97,7 +97,13 @@ mod tests {
         let draft = Draft { sequence, ..Draft::default() };
         let record = Arc::new(Record::sign(&identity(1), &GroupId::from_bytes([7; 32]), draft));
         let mut list = HeardList::new(16);
-        list.put(50, Entry::new(record, Time::from_millis(300), 0), 0, Vec::new, &mut Rng::from_seed(1));
+        list.put(
+            50,
+            Entry::new(record, Time::from_millis(300), 0, Time::ZERO),
+            0,
+            Vec::new,
+            &mut Rng::from_seed(1),
+        );
         if is_proven {
             list.measured(50, Duration::from_millis(3));
         }

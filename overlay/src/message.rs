@@ -3,12 +3,14 @@ use std::sync::Arc;
 
 use stratus_core::{DecodeError, PeerId, Reader, Wire, Writer};
 
-use crate::places::Place;
+use crate::places::{Place, read_places, write_places};
 use crate::record::Record;
 use crate::rendezvous::MAX_CANDIDATES;
 
 /// Most digests in one offer.
 pub const MAX_DIGESTS: usize = 256;
+/// Most members of whom a later record is asked for, and most missing ones, in one offer.
+pub const MAX_MISSING: usize = 64;
 /// Most records in one message.
 pub const MAX_RECORDS: usize = 40;
 /// Most bytes of records in one message.
@@ -18,18 +20,19 @@ pub const MAX_RECORD_BYTES: usize = 16 * 1_024;
 ///
 /// ```text
 ///  1 | record                                          hello
-///  2 | 1 role (0 start, 1 answer) | varint n ≤ 256, n × (8 place | 4 sequence)
+///  2 | 1 role (0 start, 1 answer, 2 start and ask for all) | varint members | three lists: offered (n ≤ 256),
+///    | old (n ≤ 64), missing (n ≤ 64): varint n, n × (8 place | 4 sequence)
 ///  3 | varint n ≤ 40, n × 8 place
 ///  4 | varint n ≤ 40, n × (varint age in tenths of a second | record)
 ///  5 | 1 (0 first, 1 repeated) | 4 nonce               ping
-///  6 | 4 nonce                                         pong
+///  6 | 4 nonce | varint members                        pong
 ///  7 |                                                 ask to leave
 ///  8 | 1 why (1 leaving, 2 full)                       goodbye
 ///  9 | 32 target | varint n ≤ 24, n addresses          introduce me
 /// 10 | 32 peer | 0, or 1 and record | varint n ≤ 24, n addresses
 /// 11 | 32 target                                       not introduced
 /// 12 | address                                         I see you at
-/// 13 | 32 peer                                         silent
+/// 13 | 8 place                                         silent
 /// ```
 ///
 /// A first ping and its pong travel as datagrams, all others as control. Source: spec OV-25.
@@ -41,8 +44,14 @@ pub enum Message {
     Offer {
         /// Who began the exchange.
         role: Role,
+        /// How many members the group has, as far as the sender can tell by itself; 0: it cannot.
+        members: u64,
         /// What is offered.
         digests: Vec<Digest>,
+        /// Members of whom the sender would like a later record than this, if there is one.
+        old: Vec<Digest>,
+        /// Members that the sender found gone, or was told are, and what was last heard of them.
+        missing: Vec<Digest>,
     },
     /// Send me the records of these.
     Want(Vec<Place>),
@@ -56,7 +65,12 @@ pub enum Message {
         is_repeated: bool,
     },
     /// Yes.
-    Pong(u32),
+    Pong {
+        /// The ping's.
+        nonce: u32,
+        /// As in an offer.
+        members: u64,
+    },
     /// I have no use for this link; end it unless you have.
     AskLeave,
     /// I am about to end this link.
@@ -82,7 +96,7 @@ pub enum Message {
     /// The address from which I see you come.
     Observed(SocketAddr),
     /// This member does not answer me; see for yourself.
-    Silent(PeerId),
+    Silent(Place),
 }
 
 /// Which side of an exchange an offer is.
@@ -92,6 +106,8 @@ pub enum Role {
     Start,
     /// It answers one.
     Answer,
+    /// It begins one and knows little: answer with all that it may want, not only with news.
+    Ask,
 }
 
 /// Why a neighbor ends a link.
@@ -116,6 +132,11 @@ impl Digest {
     /// The digest of `record`, whose owner sits at `place`.
     pub fn of(place: Place, record: &Record) -> Self {
         Self { place, sequence: record.sequence() as u32 }
+    }
+
+    /// Which edition of the record it is, as far as can be seen.
+    pub(crate) fn edition(self) -> u32 {
+        self.sequence >> Record::EDITION_BITS
     }
 
     /// Whether this is of a later record than `other`, both of the same member.
@@ -143,7 +164,7 @@ impl Message {
             Self::Want(_) => "want",
             Self::Records(_) => "records",
             Self::Ping { .. } => "ping",
-            Self::Pong(_) => "pong",
+            Self::Pong { .. } => "pong",
             Self::AskLeave => "ask_leave",
             Self::Goodbye(_) => "goodbye",
             Self::Introduce { .. } => "introduce",
@@ -162,15 +183,17 @@ impl Wire for Message {
                 writer.u8(1);
                 record.encode(writer);
             }
-            Self::Offer { role, digests } => {
+            Self::Offer { role, members, digests, old, missing } => {
                 writer.u8(2);
                 writer.u8(*role as u8);
+                writer.varint(*members);
                 writer.list(digests);
+                writer.list(old);
+                writer.list(missing);
             }
             Self::Want(places) => {
                 writer.u8(3);
-                writer.varint(places.len() as u64);
-                places.iter().for_each(|place| writer.u64(*place));
+                write_places(writer, places);
             }
             Self::Records(records) => {
                 writer.u8(4);
@@ -181,9 +204,10 @@ impl Wire for Message {
                 writer.u8(u8::from(*is_repeated));
                 writer.u32(*nonce);
             }
-            Self::Pong(nonce) => {
+            Self::Pong { nonce, members } => {
                 writer.u8(6);
                 writer.u32(*nonce);
+                writer.varint(*members);
             }
             Self::AskLeave => writer.u8(7),
             Self::Goodbye(why) => {
@@ -197,11 +221,17 @@ impl Wire for Message {
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         Ok(match reader.u8()? {
             1 => Self::Hello(Arc::new(Record::decode(reader)?)),
-            2 => Self::Offer { role: Role::decode(reader)?, digests: reader.list(MAX_DIGESTS)? },
-            3 => Self::Want(read_places(reader)?),
+            2 => Self::Offer {
+                role: Role::decode(reader)?,
+                members: reader.varint()?,
+                digests: reader.list(MAX_DIGESTS)?,
+                old: reader.list(MAX_MISSING)?,
+                missing: reader.list(MAX_MISSING)?,
+            },
+            3 => Self::Want(read_places(reader, MAX_RECORDS)?),
             4 => Self::Records(reader.list(MAX_RECORDS)?),
             5 => Self::Ping { is_repeated: read_bool(reader)?, nonce: reader.u32()? },
-            6 => Self::Pong(reader.u32()?),
+            6 => Self::Pong { nonce: reader.u32()?, members: reader.varint()? },
             7 => Self::AskLeave,
             8 => Self::Goodbye(Farewell::decode(reader)?),
             9 => {
@@ -214,7 +244,7 @@ impl Wire for Message {
             },
             11 => Self::NotIntroduced(PeerId::decode(reader)?),
             12 => Self::Observed(SocketAddr::decode(reader)?),
-            13 => Self::Silent(PeerId::decode(reader)?),
+            13 => Self::Silent(reader.u64()?),
             _ => return Err(DecodeError::Unknown),
         })
     }
@@ -246,9 +276,9 @@ impl Message {
                 writer.u8(12);
                 address.encode(writer);
             }
-            Self::Silent(peer) => {
+            Self::Silent(place) => {
                 writer.u8(13);
-                peer.encode(writer);
+                writer.u64(*place);
             }
             _ => unreachable!("`encode` handles all others"),
         }
@@ -260,6 +290,7 @@ impl Role {
         match reader.u8()? {
             0 => Ok(Self::Start),
             1 => Ok(Self::Answer),
+            2 => Ok(Self::Ask),
             _ => Err(DecodeError::Unknown),
         }
     }
@@ -294,11 +325,6 @@ impl Wire for Aged {
         let age = reader.varint_up_to(u64::from(u32::MAX))? as u32;
         Ok(Self { age, record: Arc::new(Record::decode(reader)?) })
     }
-}
-
-fn read_places(reader: &mut Reader) -> Result<Vec<Place>, DecodeError> {
-    let count = reader.varint_up_to(MAX_RECORDS as u64)?;
-    (0..count).map(|_| reader.u64()).collect()
 }
 
 fn read_optional_record(reader: &mut Reader) -> Result<Option<Arc<Record>>, DecodeError> {

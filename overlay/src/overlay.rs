@@ -5,7 +5,9 @@ use stratus_core::{
     Cx, Deadline, GroupAddress, GroupId, Identity, Machine, PeerId, RingArc, RingKey, Time, Timers,
 };
 
+use crate::absent::Absent;
 use crate::api::{Command, Event, Input, Output, Setup, Stats};
+use crate::asked::Asked;
 use crate::bans::Bans;
 use crate::best::BestList;
 use crate::changes::Departure;
@@ -24,14 +26,17 @@ use crate::troubles::Troubles;
 
 mod exchange;
 mod hearing;
+mod interest;
 mod linking;
 mod liveness;
 mod meeting;
+mod missing;
 mod own;
 mod parting;
 mod queries;
 mod topology;
 
+use exchange::Offer;
 use liveness::Alarm;
 use topology::Pace;
 
@@ -47,6 +52,7 @@ pub struct Overlay {
     address: GroupAddress,
     own: own::Own,
     heard: HeardList,
+    absent: Absent,
     memory: Memory,
     troubles: Troubles,
     bans: Bans,
@@ -59,6 +65,12 @@ pub struct Overlay {
     sought: BTreeSet<PeerId>,
     links: BTreeMap<PeerId, Link>,
     dials: Dials,
+    asked: Asked,
+    /// How many more members may be heard of for hard times while neighbors come and go.
+    curiosity: usize,
+    born_at: Time,
+    /// When a neighbor was last lost; at first, when we came.
+    last_departure: Time,
     best: BestList,
     /// Decides the random choice of this round.
     chance: u64,
@@ -100,6 +112,7 @@ impl Overlay {
         Self {
             own: own::Own::new(Arc::new(record)),
             heard: HeardList::new(config.heard),
+            absent: Absent::new(config.absent),
             memory: Memory::new(config.remembered),
             troubles: Troubles::new(config.troubles),
             bans: Bans::new(config.ban_for, config.longest_ban, config.bans),
@@ -109,6 +122,10 @@ impl Overlay {
             sought: BTreeSet::new(),
             links: BTreeMap::new(),
             dials: Dials::new(config.dials),
+            asked: Asked::default(),
+            curiosity: config.curious,
+            born_at: Time::ZERO,
+            last_departure: Time::ZERO,
             best: BestList::default(),
             chance: 0,
             pace: Pace::new(config.hurried_interval),
@@ -190,11 +207,13 @@ impl Overlay {
     fn dispatch(&mut self, cx: &mut Cx<'_>, from: PeerId, message: Message, out: &mut Vec<Output>) {
         match message {
             Message::Hello(record) => self.hello(cx, from, record, out),
-            Message::Offer { role, digests } => self.offered(cx, from, role, &digests, out),
+            Message::Offer { role, members, digests, old, missing } => {
+                self.offered(cx, from, Offer { role, members, digests, old, missing }, out);
+            }
             Message::Want(places) => self.wanted(cx, from, &places, out),
             Message::Records(records) => self.records(cx, from, records, out),
             Message::Ping { nonce, is_repeated } => self.pinged(cx, from, nonce, is_repeated, out),
-            Message::Pong(nonce) => self.ponged(cx, from, nonce, out),
+            Message::Pong { nonce, members } => self.ponged(cx, from, nonce, members, out),
             Message::AskLeave => self.asked_to_leave(cx, from, out),
             Message::Goodbye(why) => self.goodbye(cx, from, why, out),
             Message::Introduce { target, candidates } => self.introduce(cx, from, target, candidates, out),
@@ -203,7 +222,7 @@ impl Overlay {
             }
             Message::NotIntroduced(target) => self.not_introduced(cx, from, target, out),
             Message::Observed(address) => self.seen_at(cx, from, address),
-            Message::Silent(peer) => self.told_of_silence(cx, from, peer, out),
+            Message::Silent(place) => self.told_of_silence(cx, from, place, out),
         }
     }
 
@@ -252,6 +271,8 @@ impl Overlay {
     fn start(&mut self, cx: &mut Cx<'_>) {
         let rng = &mut *cx.rng;
         self.chance = rng.next_u64();
+        self.born_at = cx.now;
+        self.last_departure = cx.now;
         self.timers.set(timer::ROUND, cx.now + rng.jitter(self.config.random_period));
         self.timers.set(timer::AGE, cx.now + rng.jitter(self.config.age_limit / 16));
         self.timers.set(timer::MEMORY, cx.now + rng.jitter(self.memory_interval()));
@@ -271,6 +292,7 @@ impl Overlay {
         let place = self.place_of(&peer);
         self.bans.add(place, cx.now);
         self.heard.remove(place);
+        self.absent.take(place);
         self.memory.forget(place);
         self.hints.retain(|hint| *hint != peer);
         self.pins.remove(&peer);

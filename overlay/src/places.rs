@@ -3,10 +3,22 @@
 //! 64 bits are enough: two of a million members share a place once in 37 million groups, and then the second
 //! is not heard of.
 
-use stratus_core::{PeerId, RingKey};
+use stratus_core::{DecodeError, PeerId, Reader, RingKey, Writer};
 
 /// The top 64 bits of a group address.
 pub type Place = u64;
+
+/// A count and so many places of eight bytes.
+pub(crate) fn write_places(writer: &mut Writer, places: &[Place]) {
+    writer.varint(places.len() as u64);
+    places.iter().for_each(|place| writer.u64(*place));
+}
+
+/// Reads what [`write_places`] wrote, `most` at most.
+pub(crate) fn read_places(reader: &mut Reader, most: usize) -> Result<Vec<Place>, DecodeError> {
+    let count = reader.varint_up_to(most as u64)?;
+    (0..count).map(|_| reader.u64()).collect()
+}
 
 /// Where `peer` sits in the group of `ring`. Cost: one BLAKE3 block. Source: spec OV-1.
 pub(crate) fn place_of(ring: &RingKey, peer: &PeerId) -> Place {

@@ -7,6 +7,7 @@ use stratus_core::{
 };
 
 use crate::introducer::is_harmless;
+use crate::places::{Place, read_places, write_places};
 
 /// What separates a record's signature from all others of the same key.
 const DOMAIN: &[u8] = b"stratus 1 record";
@@ -20,7 +21,7 @@ const SIGNATURE_BYTES: usize = 64;
 /// ```text
 /// varint length ≤ 510 | body
 /// body: 1 version | 32 public key | varint sequence | 1 flags (0)
-///       | varint n ≤ 8, n addresses | varint n ≤ 2, n servers | varint n ≤ 3, n × 32 introducers | 64 signature
+///       | varint n ≤ 8, n addresses | varint n ≤ 2, n servers | varint n ≤ 3, n × 8 introducers | 64 signature
 /// signature over: "stratus 1 record" | 32 GroupId | body without the signature
 /// ```
 ///
@@ -44,11 +45,23 @@ pub struct Draft {
     pub addresses: Vec<SocketAddr>,
     /// Rendezvous servers where it is registered.
     pub servers: Vec<SocketAddr>,
-    /// Members that have a link to it and can introduce.
-    pub introducers: Vec<PeerId>,
+    /// Places of members that have a link to it and can introduce.
+    pub introducers: Vec<Place>,
+}
+
+/// The sequence of the next issue: the next edition if where the member is met has changed, else one more. Source:
+/// spec OV-3.
+pub(crate) fn next_sequence(sequence: u64, has_changed: bool) -> u64 {
+    if has_changed {
+        (sequence | ((1 << Record::EDITION_BITS) - 1)).saturating_add(1)
+    } else {
+        sequence.saturating_add(1)
+    }
 }
 
 impl Record {
+    /// So many bits of a sequence count issues of the same edition. Source: spec OV-3.
+    pub(crate) const EDITION_BITS: u32 = 4;
     /// Longest encoded form.
     pub const MAX_BYTES: usize = 512;
     /// Most addresses.
@@ -99,6 +112,11 @@ impl Record {
         self.draft.sequence
     }
 
+    /// Which edition it is: all that say the same of where the member is met, issued again and again, are one.
+    pub fn edition(&self) -> u64 {
+        self.draft.sequence >> Self::EDITION_BITS
+    }
+
     /// Where its owner may be met.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.draft.addresses
@@ -109,8 +127,8 @@ impl Record {
         &self.draft.servers
     }
 
-    /// Members that can introduce its owner.
-    pub fn introducers(&self) -> &[PeerId] {
+    /// Places of members that can introduce its owner.
+    pub fn introducers(&self) -> &[Place] {
         &self.draft.introducers
     }
 
@@ -139,7 +157,7 @@ impl Wire for Record {
         }
         let addresses = fields.list::<SocketAddr>(Self::MAX_ADDRESSES)?;
         let servers = fields.list::<SocketAddr>(Self::MAX_SERVERS)?;
-        let introducers = fields.list::<PeerId>(Self::MAX_INTRODUCERS)?;
+        let introducers = read_places(&mut fields, Self::MAX_INTRODUCERS)?;
         Signature::decode(&mut fields)?;
         fields.finish()?;
         let is_allowed = addresses.iter().all(|address| is_harmless(*address))
@@ -165,7 +183,7 @@ fn write_unsigned(writer: &mut Writer, key: &PublicKey, draft: &Draft) {
     writer.u8(0);
     writer.list(&draft.addresses);
     writer.list(&draft.servers);
-    writer.list(&draft.introducers);
+    write_places(writer, &draft.introducers);
 }
 
 fn signed_text(group: &GroupId, unsigned: &[u8]) -> Vec<u8> {

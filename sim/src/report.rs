@@ -183,6 +183,18 @@ pub struct GroupResults {
     pub membership_bytes_per_s: f64,
     /// The same with all headers, handshakes and acknowledgements.
     pub wire_bytes_per_s: f64,
+    /// What the bytes of membership were, by kind of message, with those of nothing else left out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub talk: BTreeMap<&'static str, TalkResults>,
+}
+
+/// How much a member says of one kind, after the group had settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct TalkResults {
+    /// Messages a second.
+    pub messages_per_s: f64,
+    /// Bytes of them a second, without headers.
+    pub bytes_per_s: f64,
 }
 
 /// What came of directed routing and of kept values. *Right* is the living member nearest to the place, those that do

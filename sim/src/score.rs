@@ -10,6 +10,7 @@ use stratus_posting as posting;
 
 use crate::anatomy::Anatomy;
 use crate::cast::{Cast, Part};
+use crate::census::Talk;
 use crate::histogram::Histogram;
 use crate::hostile::Hostile;
 use crate::journal::Journal;
@@ -59,6 +60,8 @@ pub(crate) struct Score {
     /// Whether what comes of routing is kept for whoever looks at it.
     pub(crate) keeps_routed: bool,
     pub(crate) routed: Vec<(Time, u32, routing::Event)>,
+    /// Where nothing is played.
+    pub(crate) talk: Option<Talk>,
 }
 
 /// What one member played of one stream.
@@ -155,6 +158,7 @@ impl Score {
             is_streaming: false,
             keeps_routed: false,
             routed: Vec::new(),
+            talk: None,
         }
     }
 
@@ -308,6 +312,9 @@ impl Watch<Node> for Score {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
         self.sent[packet.head.from as usize] += Purpose::of(message, packet.head.length);
         self.passed_on(now, packet, message);
+        if let Some(talk) = &mut self.talk {
+            talk.add(message, packet.head.length);
+        }
         if let Some(anatomy) = &mut self.anatomy {
             anatomy.sent(packet, message);
         }

@@ -211,7 +211,7 @@ impl Attacker {
         let Ok(message) = Message::from_bytes(bytes) else { return };
         match message {
             Message::Overlay(overlay::Message::Ping { nonce, .. }) => {
-                let pong = Message::Overlay(overlay::Message::Pong(nonce));
+                let pong = Message::Overlay(overlay::Message::Pong { nonce, members: 0 });
                 self.send(from, false, &pong.to_bytes());
             }
             Message::Multicast(multicast::Message::Announce { announcement, .. })

@@ -7,7 +7,7 @@ use crate::record::Draft;
 fn entry(source: Place, expires_millis: u64) -> Entry {
     let record =
         Record::sign(&identity(1), &GroupId::from_bytes([7; 32]), Draft { sequence: 3, ..Draft::default() });
-    Entry::new(Arc::new(record), Time::from_millis(expires_millis), source << 32)
+    Entry::new(Arc::new(record), Time::from_millis(expires_millis), source << 32, Time::ZERO)
 }
 
 fn fill(list: &mut HeardList, source: Place, places: impl IntoIterator<Item = Place>) -> Vec<Put> {

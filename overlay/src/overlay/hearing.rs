@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stratus_core::{Cx, Delivery, PeerId};
+use stratus_core::{Cx, Delivery, PeerId, Time};
 
 use super::{Overlay, timer};
 use crate::api::Output;
@@ -11,6 +11,8 @@ use crate::places::{Place, place_of};
 use crate::record::Record;
 use crate::troubles::Trouble;
 
+/// What is older than this is no news to others, if it is to one who has only just come.
+const NEWS_FOR: Duration = Duration::from_secs(20);
 /// With fewer links than this, speed counts more than the number of dials.
 const SPARSE: usize = 16;
 
@@ -61,7 +63,7 @@ impl Overlay {
     }
 
     /// Whether `from` may tell us one more record at this moment. Source: spec OV-22.
-    fn admits_record(&mut self, cx: &Cx<'_>, from: &PeerId) -> bool {
+    pub(super) fn admits_record(&mut self, cx: &Cx<'_>, from: &PeerId) -> bool {
         let rate = self.config.records;
         let is_admitted = self.links.get_mut(from).is_some_and(|link| link.records.take(cx.now, rate));
         self.stats.throttled_count += u64::from(!is_admitted);
@@ -81,6 +83,7 @@ impl Overlay {
     ) -> bool {
         let peer = record.peer();
         let place = self.place_of(&peer);
+        self.asked.answered(place);
         if !self.is_news(cx, place, &record, age, source, out) {
             self.stats.stale_count += 1;
             return true;
@@ -125,7 +128,8 @@ impl Overlay {
         }
         let is_alive = source == Some(peer);
         age < self.config.age_limit
-            && (is_alive || !self.troubles.refuses(place, sequence, cx.now))
+            && (is_alive || !self.troubles.refuses(place, sequence))
+            && (is_alive || !self.absent.refuses(place, sequence as u32))
             && !self.is_banned(place, cx.now)
             && (is_alive || !self.has_expired(cx, place, sequence))
     }
@@ -150,19 +154,13 @@ impl Overlay {
                 self.memory.expiry(place, record.sequence()).map_or(expires, |known| known.min(expires));
         }
         let source = source.map_or(0, |source| self.place_of(&source));
-        let entry = Entry::new(record, expires, source);
-        let me = self.me();
-        let (links, pins, best, ring) = (&self.links, &self.pins, &self.best, &self.ring);
-        let kept = || {
-            let linked = links.values().map(|link| link.place);
-            let pinned = pins.iter().map(|peer| place_of(ring, peer));
-            let mut kept: Vec<Place> =
-                best.iter().map(|choice| choice.place).chain(linked).chain(pinned).collect();
-            kept.sort_unstable();
-            kept
-        };
-        if self.heard.put(place, entry, me, kept, cx.rng) == Put::New {
+        // Who has only just come hears for the first time what everybody else knows.
+        let is_news = !self.is_young(cx.now) || age < NEWS_FOR;
+        let entry = Entry::new(record, expires, source, if is_news { cx.now } else { Time::ZERO });
+        if self.put(cx, place, entry) == Put::New {
+            self.absent.take(place);
             self.memory.forget(place);
+            let ring = &self.ring;
             self.hints.retain(|hint| place_of(ring, hint) != place);
             self.sort_soon(cx);
         }
@@ -185,6 +183,9 @@ impl Overlay {
             self.remember(cx, place, &entry);
             self.sort_soon(cx);
         }
+        for (place, entry) in self.absent.expire(cx.now) {
+            self.remember(cx, place, &entry);
+        }
     }
 
     /// A member did not answer: it is out of the list, and stays out for a while. Source: spec OV-13.
@@ -196,12 +197,12 @@ impl Overlay {
         let (dead_for, longest) = (self.config.dead_for, self.config.age_limit);
         self.troubles.note(place, Trouble::Dead(last), cx.now, dead_for, longest);
         if let Some(entry) = entry {
-            self.remember(cx, place, &entry);
+            self.miss(cx, place, entry);
         }
         self.sort_soon(cx);
     }
 
-    fn remember(&mut self, cx: &mut Cx<'_>, place: Place, entry: &Entry) {
+    pub(super) fn remember(&mut self, cx: &mut Cx<'_>, place: Place, entry: &Entry) {
         self.memory.keep(place, entry, cx.now + self.config.remember_for, cx.rng);
     }
 

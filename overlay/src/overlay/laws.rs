@@ -46,7 +46,7 @@ impl OverlaySubject {
     fn record(&self, rng: &mut Rng) -> Arc<Record> {
         let draft = Draft {
             sequence: rng.below(8),
-            introducers: vec![someone(rng), someone(rng)],
+            introducers: vec![rng.below(KNOWN), rng.below(KNOWN)],
             ..Draft::default()
         };
         // Now and then of another group: a forgery here.
@@ -60,8 +60,11 @@ impl OverlaySubject {
             |rng: &mut Rng| Digest { place: place_of(&RING, &someone(rng)), sequence: rng.below(8) as u32 };
         match rng.below(3) {
             0 => {
-                let role = if rng.chance(1, 2) { Role::Start } else { Role::Answer };
-                Message::Offer { role, digests: (0..count).map(|_| digest(rng)).collect() }
+                let role = *rng.pick(&[Role::Start, Role::Answer, Role::Ask]).expect("three");
+                let digests = (0..count).map(|_| digest(rng)).collect();
+                let missing = (0..rng.below(5)).map(|_| digest(rng)).collect();
+                let old = (0..rng.below(5)).map(|_| digest(rng)).collect();
+                Message::Offer { role, members: rng.below(100), digests, old, missing }
             }
             1 => Message::Want((0..count).map(|_| digest(rng).place).collect()),
             _ => {
@@ -94,7 +97,7 @@ impl Subject for OverlaySubject {
             2..5 => {
                 // A fitting answer, if there was a question.
                 let nonce = machine.links.get(&from).and_then(|link| Some(link.probe?.nonce));
-                Message::Pong(nonce.unwrap_or(7))
+                Message::Pong { nonce: nonce.unwrap_or(7), members: rng.below(100) }
             }
             5 => Message::AskLeave,
             6 => Message::Goodbye(if rng.chance(1, 2) { Farewell::Leaving } else { Farewell::Full }),
@@ -105,7 +108,7 @@ impl Subject for OverlaySubject {
                 candidates: vec!["203.0.113.7:1935".parse().expect("an address")],
             },
             9 => Message::NotIntroduced(someone(rng)),
-            10 => Message::Silent(someone(rng)),
+            10 => Message::Silent(place_of(&RING, &someone(rng))),
             11 => {
                 // Our own record, of a time before we were restarted.
                 let record = Arc::new(Record::sign(&identity(0), &self.group, own));

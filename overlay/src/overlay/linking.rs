@@ -42,7 +42,7 @@ impl Overlay {
         let place = self.place_of(&peer);
         if self.troubles.forgive(place) || self.links.is_empty() {
             // One that was thought dead is back, or nobody answered and now somebody does: it was the network.
-            self.troubles.forgive_all();
+            self.take_back(cx);
         }
         let mut link = Link::new(peer, self.ring.address(&peer), cx.now);
         let address = link.address;
@@ -55,7 +55,7 @@ impl Overlay {
         out.push(Output::Send { to: peer, message: hello, how: Delivery::Control });
         self.ping(cx, peer, out);
         if purpose.is_some_and(|purpose| purpose != Purpose::Courtesy) {
-            self.start_exchange(cx, peer, out);
+            self.start_exchange(cx, peer, true, out);
         }
         self.timers.set_sooner(timer::PROBE, cx.now + cx.rng.jitter(self.config.probe_period));
         if self.timers.get(timer::GOSSIP).is_none() {
@@ -76,6 +76,11 @@ impl Overlay {
         }
         self.update_coverage(out);
         let was_expected = link.is_closing() || link.asked_to_leave_at.is_some();
+        if matches!(link.closing, None | Some(Departure::Left | Departure::Silent | Departure::Lost))
+            && link.asked_to_leave_at.is_none()
+        {
+            self.last_departure = cx.now;
+        }
         if !was_expected {
             self.note_death(cx, peer, out);
         }
@@ -122,7 +127,7 @@ impl Overlay {
     }
 
     /// Whether a member at `place` would be one of our ring neighbors.
-    fn is_ring_near(&self, place: Place) -> bool {
+    pub(super) fn is_ring_near(&self, place: Place) -> bool {
         let me = self.me();
         let known = self.heard.places();
         let up = clockwise(known, me).nth(RING_EACH_SIDE - 1);

@@ -7,7 +7,7 @@ use crate::api::{Event, Output};
 use crate::changes::Departure;
 use crate::link::Probe;
 use crate::message::Message;
-use crate::places::distance;
+use crate::places::{Place, distance};
 
 /// How often a probe is sent before its silence counts. Source: spec OV-12.
 const ATTEMPTS: u32 = 3;
@@ -75,11 +75,20 @@ impl Overlay {
             return;
         }
         let how = if is_repeated { Delivery::Control } else { datagram(cx.now) };
-        out.push(Output::Send { to: from, message: Message::Pong(nonce), how });
+        let message = Message::Pong { nonce, members: self.told_estimate(cx.now) };
+        out.push(Output::Send { to: from, message, how });
     }
 
-    pub(super) fn ponged(&mut self, cx: &mut Cx<'_>, from: PeerId, nonce: u32, out: &mut Vec<Output>) {
+    pub(super) fn ponged(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: PeerId,
+        nonce: u32,
+        members: u64,
+        out: &mut Vec<Output>,
+    ) {
         let Some(link) = self.links.get_mut(&from) else { return };
+        link.members = u32::try_from(members).unwrap_or(u32::MAX);
         let Some(probe) = link.probe.filter(|probe| probe.nonce == nonce) else { return };
         link.probe = None;
         let rtt = cx.now.since(probe.sent_at);
@@ -165,7 +174,7 @@ impl Overlay {
         let rest = TOLD.min(nearest.len());
         cx.rng.shuffle(&mut nearest[rest..]);
         for (_, to) in nearest.into_iter().take(2 * TOLD) {
-            out.push(Output::Send { to, message: Message::Silent(peer), how: Delivery::Control });
+            out.push(Output::Send { to, message: Message::Silent(place), how: Delivery::Control });
         }
     }
 
@@ -174,11 +183,12 @@ impl Overlay {
         &mut self,
         cx: &mut Cx<'_>,
         from: PeerId,
-        peer: PeerId,
+        place: Place,
         out: &mut Vec<Output>,
     ) {
-        let is_worth_a_look = self.open_link(&peer).is_some_and(|link| link.probe.is_none());
-        if is_worth_a_look && self.admits_request(cx, &from) {
+        let silent = self.open_links().find(|link| link.place == place && link.probe.is_none());
+        let Some(peer) = silent.map(|link| link.peer) else { return };
+        if self.admits_request(cx, &from) {
             self.ping(cx, peer, out);
         }
     }

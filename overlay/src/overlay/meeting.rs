@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use stratus_core::{Cx, Delivery, PeerId, Time};
 
+use super::parting::ALONE_RETRY;
 use super::{Overlay, timer};
 use crate::api::{Event, Output};
 use crate::dials::{Dial, Purpose, Stage};
@@ -50,6 +51,10 @@ impl Overlay {
         self.dials.take(&peer);
         self.prolong_alarm(cx.now);
         self.bury(cx, peer);
+        if !self.has_open_link() {
+            // Perhaps it only had no time.
+            self.timers.set_sooner(timer::MEMORY, cx.now + cx.rng.jitter(ALONE_RETRY));
+        }
     }
 
     /// Asks the next neighbor that may know `peer`; false if there is none.
@@ -82,7 +87,7 @@ impl Overlay {
         let named = self.heard.get(place).map(|entry| entry.record().introducers()).unwrap_or_default();
         self.open_links()
             .filter(|link| !asked.contains(&link.peer))
-            .min_by_key(|link| (!named.contains(&link.peer), distance(place, link.place), link.peer))
+            .min_by_key(|link| (!named.contains(&link.place), distance(place, link.place), link.peer))
             .map(|link| link.peer)
     }
 
@@ -243,7 +248,10 @@ impl Overlay {
     /// Dials one of the remembered, to see whether a partition has healed. The larger the group, the less
     /// often each member tries: all together try every two seconds. Source: spec OV-14.
     pub(super) fn try_memory(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
-        let remembered = self.memory.pick(cx.rng).map(|record| record.peer());
+        let (absent, remembered) = (self.absent.len(), self.memory.len());
+        let drawn = cx.rng.below((absent + remembered).max(1) as u64) as usize;
+        let record = if drawn < absent { Some(self.absent.at(drawn)) } else { self.memory.pick(cx.rng) };
+        let remembered = record.map(|record| record.peer());
         if let Some(peer) = remembered.filter(|peer| {
             let place = self.place_of(peer);
             !self.troubles.is_hopeless(place) && !self.is_banned(place, cx.now)
@@ -254,6 +262,9 @@ impl Overlay {
     }
 
     pub(super) fn memory_interval(&self) -> Duration {
+        if !self.has_open_link() {
+            return ALONE_RETRY * 2;
+        }
         let members = u32::try_from(self.estimated_member_count()).unwrap_or(u32::MAX);
         (Duration::from_secs(2).saturating_mul(members))
             .clamp(Duration::from_secs(5), Duration::from_secs(60))

@@ -9,8 +9,8 @@ use super::{Overlay, timer};
 use crate::api::{Event, Output};
 use crate::introducer::is_harmless;
 use crate::message::{Aged, Message};
-use crate::places::distance;
-use crate::record::{Draft, Record};
+use crate::places::{Place, distance};
+use crate::record::{Draft, Record, next_sequence};
 
 /// How soon after a change the record is issued again: several changes make one issue.
 const CHANGE_DELAY: Duration = Duration::from_millis(500);
@@ -65,7 +65,14 @@ impl Overlay {
         if is_first {
             self.start(cx);
         }
-        self.issue(cx, self.own.record.sequence().saturating_add(1), out);
+        let addresses = self.all_addresses();
+        let record = &self.own.record;
+        let has_changed = record.servers() != self.own.servers
+            || addresses.iter().any(|address| !record.addresses().contains(address))
+            || addresses.len() < record.addresses().len();
+        let sequence = next_sequence(record.sequence(), has_changed);
+        let is_early = self.is_young(cx.now) && !has_changed;
+        self.issue(cx, sequence, is_early, out);
         let period =
             if is_first { FIRST_RENEWAL.min(self.config.renew_period) } else { self.config.renew_period };
         self.timers.set(timer::RENEW, cx.now + cx.rng.jitter(period));
@@ -75,11 +82,14 @@ impl Overlay {
     ///
     /// Source: spec OV-3.
     pub(super) fn outdo(&mut self, cx: &mut Cx<'_>, sequence: u64, out: &mut Vec<Output>) {
-        self.issue(cx, sequence.saturating_add(1), out);
+        // What we said of ourselves then may no longer be so.
+        self.issue(cx, next_sequence(sequence, true), false, out);
         self.timers.set(timer::RENEW, cx.now + cx.rng.jitter(self.config.renew_period));
     }
 
-    fn issue(&mut self, cx: &Cx<'_>, sequence: u64, out: &mut Vec<Output>) {
+    /// Neighbors are told, but of one that is only to name introducers those alone who are near on the ring: all others have
+    /// a link.
+    fn issue(&mut self, cx: &Cx<'_>, sequence: u64, only_near: bool, out: &mut Vec<Output>) {
         self.own.issued_at = cx.now;
         let draft = Draft {
             sequence,
@@ -89,7 +99,7 @@ impl Overlay {
         };
         self.own.record = Arc::new(Record::sign(&self.identity, &self.group, draft));
         out.push(Output::Event(Event::OwnRecord(self.own.record.to_bytes())));
-        for link in self.open_links() {
+        for link in self.open_links().filter(|link| !only_near || self.is_ring_near(link.place)) {
             let message = Message::Records(vec![Aged { record: self.own.record.clone(), age: 0 }]);
             out.push(Output::Send { to: link.peer, message, how: Delivery::Control });
         }
@@ -109,11 +119,11 @@ impl Overlay {
     }
 
     /// The neighbors nearest on the ring: they stay longest.
-    fn introducers(&self) -> Vec<PeerId> {
+    fn introducers(&self) -> Vec<Place> {
         let mut links: Vec<_> =
-            self.open_links().map(|link| (distance(self.me(), link.place), link.peer)).collect();
+            self.open_links().map(|link| (distance(self.me(), link.place), link.place)).collect();
         links.sort_unstable();
-        links.into_iter().take(Record::MAX_INTRODUCERS).map(|(_, peer)| peer).collect()
+        links.into_iter().take(Record::MAX_INTRODUCERS).map(|(_, place)| place).collect()
     }
 
     /// A neighbor says from where it sees us come.

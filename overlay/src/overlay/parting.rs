@@ -54,8 +54,12 @@ impl Overlay {
         let longest = self.config.age_limit;
         let departure = match why {
             Farewell::Leaving => {
-                let last = self.heard.remove(place).map_or(0, |entry| entry.record().sequence());
+                let entry = self.heard.remove(place);
+                let last = entry.as_ref().map_or(0, |entry| entry.record().sequence());
                 self.memory.forget(place);
+                if let Some(entry) = entry {
+                    self.miss(cx, place, entry);
+                }
                 self.troubles.note(place, Trouble::Left(last), cx.now, longest, longest);
                 Departure::Left
             }

@@ -6,6 +6,7 @@ use stratus_core::{GroupAddress, PeerId, RingArc, Time};
 
 use super::Overlay;
 use crate::api::{Neighbor, Stats};
+use crate::asked::Asked;
 use crate::best::{BestList, RING_EACH_SIDE, Reason};
 use crate::dials::Stage;
 use crate::estimate;
@@ -37,7 +38,27 @@ impl Overlay {
 
     /// How many members the group has, ourselves included, as far as can be told from here.
     pub fn estimated_member_count(&self) -> u64 {
-        estimate::members(self.me(), self.heard.places())
+        let own = self.own_estimate();
+        // Those near us look at the same stretch of the ring as we do, and are wrong in the same way.
+        let stretch = (u64::MAX / own).saturating_mul(estimate::EACH_SIDE as u64);
+        let is_far = |link: &&Link| distance(self.me(), link.place) > stretch;
+        let told = self.open_links().filter(is_far).map(|link| u64::from(link.members));
+        let members = estimate::middle(told.filter(|members| *members > 0).chain([own]).collect());
+        // Who knows nearly all counts them.
+        let counted = self.heard.len() as u64 + 1;
+        let knows_all = self.heard.len() < self.config.heard && members <= counted + counted / 4;
+        if knows_all { counted } else { members }
+    }
+
+    /// What we tell others of it; 0 while we know too few to tell more than their number, or are new.
+    pub(super) fn told_estimate(&self, now: Time) -> u64 {
+        let can_tell = self.heard.len() > 2 * estimate::EACH_SIDE && !self.is_young(now);
+        if can_tell { self.own_estimate() } else { 0 }
+    }
+
+    /// The same, judged by nothing but the places that we know.
+    fn own_estimate(&self) -> u64 {
+        estimate::members_from(self.me(), self.heard.places())
     }
 
     /// The stretch of the ring that we answer for.
@@ -74,9 +95,10 @@ impl Overlay {
         let place = self.place_of(peer);
         let introduced = self.dials.get(peer).map(|dial| dial.candidates.as_slice()).unwrap_or_default();
         let heard = self.heard.get(place).map(|entry| entry.addresses()).unwrap_or_default();
+        let absent = self.absent.record(place).map(|record| record.addresses()).unwrap_or_default();
         let remembered = self.memory.record(place).map(|record| record.addresses()).unwrap_or_default();
         let mut candidates = Vec::new();
-        for address in introduced.iter().chain(heard).chain(remembered) {
+        for address in introduced.iter().chain(heard).chain(absent).chain(remembered) {
             if candidates.len() < MAX_CANDIDATES && !candidates.contains(address) {
                 candidates.push(*address);
             }
@@ -147,6 +169,8 @@ impl Overlay {
             // Until the host says that they are gone.
             ("links that end", self.links.len() - self.neighbor_count(), self.config.links),
             ("dials", self.dials.len(), self.config.dials),
+            ("absent", self.absent.len(), self.config.absent),
+            ("asked", self.asked.len(), Asked::LIMIT),
         ]
     }
 

@@ -77,7 +77,7 @@ impl Overlay {
             .map(|link| link.peer)
             .collect();
         for peer in settled {
-            self.start_exchange(cx, peer, out);
+            self.start_exchange(cx, peer, true, out);
         }
     }
 
@@ -165,6 +165,11 @@ impl Overlay {
     fn peer_at(&self, place: Place) -> Option<PeerId> {
         let heard = self.heard.get(place).map(|entry| entry.record().peer());
         heard.or_else(|| self.hints.iter().copied().find(|hint| self.place_of(hint) == place))
+    }
+
+    /// Whether most dials are free for those that are probably alive.
+    pub(super) fn has_spare_dials(&self) -> bool {
+        self.dials.len() * 4 < self.config.dials
     }
 
     /// Asks the host for a link, unless there is one, or one in the making, or no room; says whether it did.

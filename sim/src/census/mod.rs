@@ -6,11 +6,13 @@ use crate::report::GroupResults;
 use crate::series::Curve;
 
 mod crowd;
+mod talk;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use crowd::{Crowd, Group};
 use crowd::{RING_EACH_SIDE, Walk};
+pub(crate) use talk::Talk;
 
 /// Look-ups tried at each count.
 const LOOK_UPS: usize = 128;

@@ -87,6 +87,7 @@ impl Run<'_> {
         let results = GroupResults {
             membership_bytes_per_s: rate(membership),
             wire_bytes_per_s: rate(self.wire_bytes() - self.wire_before),
+            talk: self.world.watch.talk.as_ref().map(|talk| talk.results(seconds)).unwrap_or_default(),
             ..results
         };
         self.judge_liveness(&results);

@@ -11,7 +11,7 @@ use stratus_overlay as overlay;
 
 use crate::anatomy::{Anatomy, State};
 use crate::cast::{Cast, Part};
-use crate::census::Census;
+use crate::census::{Census, Talk};
 use crate::journal::Journal;
 use crate::posts::PostScore;
 use crate::rendezvous::Listing;
@@ -173,6 +173,7 @@ impl<'a> Run<'a> {
         score.keeper = options.with_series.then(Keeper::default);
         score.journal = options.journal_of.map(Journal::of);
         score.posts = scenario.posts.map(|_| Box::new(PostScore::new()));
+        score.talk = (scenario.publishers == 0).then(Talk::default);
         let between = world::Config {
             loss_ppm: (scenario.loss * 1e6).round() as u32,
             burst: scenario.burst,

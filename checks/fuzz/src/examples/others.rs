@@ -40,7 +40,7 @@ fn record() -> Bytes {
         sequence: 7,
         addresses: vec![address(50), ([203, 0, 113, 7], 1_935).into()],
         servers: vec![address(1_935)],
-        introducers: vec![peer(2)],
+        introducers: vec![2],
     };
     Record::sign(&identity(1), &GROUP, draft).to_bytes()
 }

@@ -58,6 +58,7 @@ fn aging(number: u64) -> Overlay {
     let config = Config {
         age_limit: seconds(40),
         renew_period: seconds(15),
+        gossip_interval: Duration::from_millis(1_300),
         remember_for: seconds(10_000),
         ..Config::default()
     };

@@ -38,7 +38,8 @@ fn control_over_the_limits_is_dropped_then_borne_then_misbehaviour() {
     let flood = Event::Misbehaved { peer: peer(5), what: "a flood of control messages" };
     let mut told = Vec::new();
     for number in 1..=58 {
-        let out = member.hears(Input::Received { from: peer(5), message: Message::Pong(7) });
+        let out =
+            member.hears(Input::Received { from: peer(5), message: Message::Pong { nonce: 7, members: 0 } });
         if out.contains(&Output::Event(flood.clone())) {
             told.push(number);
         }

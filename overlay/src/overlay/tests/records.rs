@@ -90,18 +90,18 @@ fn who_meets_a_later_record_of_its_own_issues_above_it() {
     let mut net = pair();
     let held = record(1, 700, GROUP);
     tell_records(&mut net, &[(held, 0)]);
-    assert_eq!(record_of(&net, 1).sequence(), 701);
+    assert_eq!(record_of(&net, 1).sequence(), 704);
     net.run_for(seconds(1));
     assert_eq!(
         net.machine(&peer(2))
             .heard
             .get(net.machine(&peer(2)).place_of(&peer(1)))
             .map(|entry| entry.record().sequence()),
-        Some(701)
+        Some(704)
     );
     let forged = record(1, 900, GroupId::from_bytes([8; 32]));
     tell_records(&mut net, &[(forged, 0)]);
-    assert_eq!((record_of(&net, 1).sequence(), misdeeds(&net)), (701, vec!["forged record"]));
+    assert_eq!((record_of(&net, 1).sequence(), misdeeds(&net)), (704, vec!["forged record"]));
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn a_record_of_the_largest_size_is_listed_and_a_larger_one_cannot_be_written() {
     let mut room = Room::new(config());
     let addresses = (1..=8u16).map(|n| format!("[2001:db8::{n}]:5000").parse().unwrap()).collect();
     let servers = (1..=2u16).map(|n| format!("[2001:db8:7::{n}]:1935").parse().unwrap()).collect();
-    let introducers = (3..=5).map(peer).collect();
+    let introducers = (3..=5).collect();
     let draft = Draft { sequence: u64::MAX, addresses, servers, introducers };
     let largest = Record::sign(&identity(1), &group_id(3), draft).to_bytes();
     assert!(largest.len() <= MAX_RECORD);

@@ -55,7 +55,7 @@ pub struct Exchange {
     open: Option<Open>,
     progress: watch::Sender<Progress>,
     is_first: bool,
-    commands: Vec<ObjectCommand>,
+    pub(crate) commands: Vec<ObjectCommand>,
 }
 
 impl Exchange {
@@ -204,7 +204,7 @@ impl Exchange {
         object.ok().filter(|object| store.is_trusted() || set.is_data(data, object))
     }
 
-    fn result(&mut self, index: u64, peer: PeerId, object: Bytes) -> Result<(), Ended> {
+    pub(crate) fn result(&mut self, index: u64, peer: PeerId, object: Bytes) -> Result<(), Ended> {
         let length = object.len() as u64;
         if self.assembly.set().is_none() {
             match self.assembly.take(index, object) {
@@ -213,9 +213,16 @@ impl Exchange {
                 Ok(Taken::Complete) => return self.known(),
                 Ok(Taken::More) => {
                     self.commands.push(ObjectCommand::AddHave(index..index + 1));
-                    self.commands.push(ObjectCommand::AddWant(self.assembly.wanted()));
+                    // The pages are wanted once, when the root tells of them: those that wait here are not to come again.
+                    if index == 0 {
+                        self.commands.push(ObjectCommand::AddWant(self.assembly.wanted()));
+                    }
                 }
             }
+            return Ok(());
+        }
+        if self.assembly.head_object(index).is_some_and(|head| head == object) {
+            self.commands.push(ObjectCommand::AddHave(index..index + 1));
             return Ok(());
         }
         let (Some(set), Some(store)) = (self.assembly.set(), &mut self.store) else { return Ok(()) };

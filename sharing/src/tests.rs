@@ -3,9 +3,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use bytes::Bytes;
-use stratus_replication::set::{OBJECT_BYTES, Set};
+use stratus::{ObjectCommand, PeerId};
+use stratus_replication::set::{OBJECT_BYTES, Set, SetBuilder};
 
-use crate::{FolderStore, Source, Store, scan};
+use crate::{Exchange, FolderStore, MemoryStore, Source, Store, scan};
 
 /// A folder with a long file, a copy of it, a small one in a folder, and an empty one.
 fn sample() -> (tempfile::TempDir, Set, Source) {
@@ -127,4 +128,26 @@ fn a_source_that_was_changed_gives_objects_that_are_not_right() {
         fs::write(&path, bytes).expect("written");
     }
     assert!(!set.is_data(0, &source.read(&set, 0).expect("readable")));
+}
+
+/// A page that comes once more, after all of them are here, is nobody's fault; a page that is wrong is.
+#[test]
+fn pages_are_wanted_once_and_one_that_comes_twice_is_not_blamed() {
+    let mut builder = SetBuilder::new("many", "");
+    let hashes: Vec<[u8; 32]> = (0..5_000_u32).map(|n| crate::hash(&n.to_be_bytes())).collect();
+    builder.add("many.bin", 5_000 * OBJECT_BYTES, hashes);
+    let set = builder.finish().expect("a set");
+    assert!(set.data_start() > 2, "more than one page");
+    let mut exchange = Exchange::fetch(set.id(), |_| Ok(Box::new(MemoryStore::new()) as Box<dyn Store>));
+    let peer = PeerId::from_bytes([7; 32]);
+    for (index, head) in (0..).zip(set.heads()) {
+        exchange.result(index, peer, head).expect("right");
+    }
+    let pages = ObjectCommand::AddWant(1..set.data_start());
+    assert_eq!(exchange.commands.iter().filter(|command| **command == pages).count(), 1);
+    exchange.result(1, peer, set.heads()[1].clone()).expect("known");
+    let is_blame = |command: &ObjectCommand| matches!(command, ObjectCommand::Reject { .. });
+    assert!(!exchange.commands.iter().any(is_blame));
+    exchange.result(1, peer, Bytes::from_static(b"no page")).expect("wrong, and told");
+    assert_eq!(exchange.commands.iter().filter(|command| is_blame(command)).count(), 1);
 }

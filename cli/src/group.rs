@@ -4,6 +4,8 @@ mod new;
 pub(crate) mod qr;
 mod show;
 
+pub(crate) use new::with_ways;
+
 use std::time::SystemTime;
 
 use serde_json::Value;

@@ -9,10 +9,10 @@ use stratus_groupspec::Groupspec;
 use stratus_sharing::{Ended, Exchange, Set, SetId, Source, scan};
 use tokio::task::spawn_blocking;
 
-use crate::args::Share;
+use crate::args::{Reach, Share};
 use crate::consent::Part;
 use crate::console::{Console, stdout_is_terminal};
-use crate::group::qr;
+use crate::group::{qr, with_ways};
 use crate::session::Session;
 use crate::signals::Signals;
 use crate::spec;
@@ -30,7 +30,7 @@ pub(crate) async fn run(options: &Share, console: Console) -> Result<(), Stop> {
     };
     let spec = match &options.group {
         Some(group) => spec::load(group)?,
-        None => group_of(set.id())?,
+        None => group_of(set.id(), &options.reach)?,
     };
     check(&spec)?;
     tell(&set, &spec, options.group.is_none(), began, console)?;
@@ -70,14 +70,13 @@ async fn read(options: &Share, console: Console) -> Result<(Set, Source), Failur
     Ok((set, source))
 }
 
-/// The group that a set makes: its name is the set's, which nobody guesses. Spec RE-20.
-fn group_of(id: SetId) -> Result<Groupspec, Failure> {
+/// The group that a set makes: its name is the set's, which nobody guesses. Whoever gets its groupspec enters it the way
+/// that we do. Spec RE-20.
+fn group_of(id: SetId, reach: &Reach) -> Result<Groupspec, Failure> {
     let capabilities = Capabilities { object_replication: true, ..Capabilities::default() };
-    let specifier =
-        GroupSpecifier::new(&id.to_string()).map(|specifier| specifier.capabilities(capabilities));
-    Ok(specifier
-        .map_err(|error| Failure::new(Code::Failed, "cannot make a group").tried(error.to_string()))?
-        .build())
+    let specifier = GroupSpecifier::new(&id.to_string())
+        .map_err(|error| Failure::new(Code::Failed, "cannot make a group").tried(error.to_string()))?;
+    Ok(with_ways(specifier.capabilities(capabilities), &reach.server, &reach.bootstrap)?.build())
 }
 
 fn check(spec: &Groupspec) -> Result<(), Failure> {

@@ -82,23 +82,6 @@ stratus_core::wire_settings!(Config {
     useless,
 });
 
-/// Why a [`Config`] cannot work.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ConfigError {
-    /// The field.
-    pub field: &'static str,
-    /// What it must be.
-    pub must: &'static str,
-}
-
-impl std::fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "posting setting {} must be {}", self.field, self.must)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -129,9 +112,9 @@ impl Default for Config {
 
 impl Config {
     /// Names the first setting that cannot work.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), String> {
         let fault = self.checks().into_iter().find(|(_, is_good, _)| !is_good);
-        fault.map_or(Ok(()), |(field, _, must)| Err(ConfigError { field, must }))
+        fault.map_or(Ok(()), |(field, _, must)| Err(format!("{field} must be {must}")))
     }
 
     fn checks(&self) -> Vec<(&'static str, bool, &'static str)> {

@@ -24,7 +24,7 @@ mod wanted;
 mod tests;
 
 pub use api::{Command, Draft, Event, Input, Output, PostError, Setup};
-pub use config::{Config, ConfigError};
+pub use config::Config;
 pub use item::{Item, Stretch, Summary};
 pub use message::{Listing, Message};
 pub use post::{Author, MAX_BODY, Post, PostId};

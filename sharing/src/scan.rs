@@ -23,7 +23,7 @@ pub fn scan(paths: &[PathBuf]) -> io::Result<(Set, Source, usize)> {
     let mut found = Vec::new();
     let mut links = 0;
     for path in paths {
-        let path = path.canonicalize()?;
+        let path = path.canonicalize().map_err(|error| about(path, error))?;
         let name = path.file_name().map_or_else(|| PathBuf::from("files"), PathBuf::from);
         walk(&path, &name, &mut found, &mut links)?;
     }
@@ -35,7 +35,7 @@ pub fn scan(paths: &[PathBuf]) -> io::Result<(Set, Source, usize)> {
     let mut builder = SetBuilder::new(&title.unwrap_or_else(|| "files".to_owned()), "");
     for (name, path) in &found {
         let name = name.to_str().ok_or_else(|| invalid(path, "its name is not UTF-8"))?;
-        let (size, hashes) = hashes(path)?;
+        let (size, hashes) = hashes(path).map_err(|error| about(path, error))?;
         builder.add(name, size, hashes);
     }
     let set = builder.finish().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
@@ -52,12 +52,12 @@ pub fn scan(paths: &[PathBuf]) -> io::Result<(Set, Source, usize)> {
 }
 
 fn walk(path: &Path, name: &Path, found: &mut Vec<(PathBuf, PathBuf)>, links: &mut usize) -> io::Result<()> {
-    let kind = fs::symlink_metadata(path)?.file_type();
+    let kind = fs::symlink_metadata(path).map_err(|error| about(path, error))?.file_type();
     if kind.is_symlink() {
         *links += 1;
     } else if kind.is_dir() {
-        for entry in fs::read_dir(path)? {
-            let entry = entry?;
+        for entry in fs::read_dir(path).map_err(|error| about(path, error))? {
+            let entry = entry.map_err(|error| about(path, error))?;
             walk(&entry.path(), &name.join(entry.file_name()), found, links)?;
         }
     } else if kind.is_file() {
@@ -96,7 +96,12 @@ fn read_full(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 fn invalid(path: &Path, what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("{}: {what}", path.display()))
+    about(path, io::Error::new(io::ErrorKind::InvalidInput, what))
+}
+
+/// The same error, with what it is about.
+fn about(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 impl Store for Source {

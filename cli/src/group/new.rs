@@ -1,8 +1,10 @@
 //! `stratus group new`: makes a groupspec.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::json;
+use stratus::PeerId;
 use stratus_groupspec::{BuildError, Capabilities, GroupSpecifier, Groupspec, IpMulticastAddress, Password};
 
 use super::{random_bytes, stamped};
@@ -42,17 +44,27 @@ fn build(options: &GroupNew, console: Console) -> Result<Groupspec, Failure> {
         specifier = specifier.make_unique(random_bytes()?);
     }
     specifier = protect(specifier, options, console)?;
-    for server in &options.server {
-        specifier = specifier.add_server(server).map_err(unusable)?;
-    }
-    for (peer, address) in &options.bootstrap {
-        specifier = specifier.add_bootstrap_peer(*peer, &[*address]).map_err(unusable)?;
-    }
+    specifier = with_ways(specifier, &options.server, &options.bootstrap)?;
     for (group, source) in &options.ip_multicast {
         let address = IpMulticastAddress { group: *group, source: *source };
         specifier = specifier.add_ip_multicast_address(address).map_err(unusable)?;
     }
     Ok(specifier.build())
+}
+
+/// Names the servers and members through which the group is entered.
+pub(crate) fn with_ways(
+    mut specifier: GroupSpecifier,
+    servers: &[String],
+    members: &[(PeerId, SocketAddr)],
+) -> Result<GroupSpecifier, Failure> {
+    for server in servers {
+        specifier = specifier.add_server(server).map_err(unusable)?;
+    }
+    for (peer, address) in members {
+        specifier = specifier.add_bootstrap_peer(*peer, &[*address]).map_err(unusable)?;
+    }
+    Ok(specifier)
 }
 
 /// Gives publishing and posting their keys: random ones, or those of passwords.

@@ -156,7 +156,13 @@ fn tests_import_along_the_arrows_and_what_is_named_for_tests() {
 
 #[test]
 fn siblings_never_import_siblings() {
-    let layers = ["stratus-groupspec", "stratus-overlay", "stratus-multicast", "stratus-posting"];
+    let layers = [
+        "stratus-groupspec",
+        "stratus-overlay",
+        "stratus-multicast",
+        "stratus-posting",
+        "stratus-replication",
+    ];
     for layer in layers {
         let mut row = allowed(&ARROWS, layer);
         row.retain(|name| layers.contains(&name.as_str()));

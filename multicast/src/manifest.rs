@@ -191,7 +191,11 @@ impl Wire for Manifest {
         if count > MAX_RUN {
             return Err(DecodeError::TooLong);
         }
-        let pieces = (0..count).map(|_| PieceEntry::decode(reader)).collect::<Result<_, _>>()?;
+        // Kept as long as the window lasts: no place too many. A run's most is 1.3 kB.
+        let mut pieces = Vec::with_capacity(count);
+        for _ in 0..count {
+            pieces.push(PieceEntry::decode(reader)?);
+        }
         let signature = Signature::decode(reader)?;
         Ok(Self { run, first_index, published_at, previous, pieces, signature })
     }

@@ -185,12 +185,13 @@ impl Event {
     }
 }
 
-/// Events that may wait for a slow receiver: a few seconds of a large group coming together.
+/// Events that may wait for a slow receiver: a few seconds of a large group coming together. Every group keeps
+/// the places for them, so these are made small: each event is behind a pointer.
 pub(crate) const CAPACITY: usize = 1_024;
 
 /// A group's events, from when this was made.
 #[derive(Debug)]
-pub struct Events(pub(crate) broadcast::Receiver<Event>);
+pub struct Events(pub(crate) broadcast::Receiver<Arc<Event>>);
 
 impl Events {
     /// The next event; `None` once the group is left. Safe to cancel.
@@ -198,7 +199,7 @@ impl Events {
     /// Whoever calls too rarely gets [`Event::Lagged`] in place of the oldest events.
     pub async fn recv(&mut self) -> Option<Event> {
         match self.0.recv().await {
-            Ok(event) => Some(event),
+            Ok(event) => Some(Arc::unwrap_or_clone(event)),
             Err(broadcast::error::RecvError::Lagged(missed)) => Some(Event::Lagged { missed }),
             Err(broadcast::error::RecvError::Closed) => None,
         }
@@ -215,7 +216,7 @@ mod tests {
         let mut events = Events(receiver);
         let event = |name: &str| Event::ServerConnect { server: name.to_owned(), named: 3 };
         for name in ["a", "b", "c", "d", "e"] {
-            sender.send(event(name)).unwrap();
+            sender.send(Arc::new(event(name))).unwrap();
         }
         assert_eq!(events.recv().await, Some(Event::Lagged { missed: 3 }));
         assert_eq!(events.recv().await, Some(event("d")));

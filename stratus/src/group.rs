@@ -40,7 +40,7 @@ pub(crate) struct Inner {
     pub(crate) multicast: multicast::Config,
     pub(crate) ring: RingKey,
     pub(crate) requests: mpsc::Sender<Request>,
-    pub(crate) events: broadcast::WeakSender<Event>,
+    pub(crate) events: broadcast::WeakSender<Arc<Event>>,
     pub(crate) neighbors: watch::Receiver<usize>,
 }
 

@@ -14,6 +14,7 @@ mod streams;
 mod trains;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -71,7 +72,7 @@ pub(crate) struct Parts {
     pub(crate) endpoint: Endpoint,
     pub(crate) port: GroupPort,
     pub(crate) requests: mpsc::Receiver<Request>,
-    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) events: broadcast::Sender<Arc<Event>>,
     pub(crate) neighbors: watch::Sender<usize>,
     pub(crate) entry: Entry,
     pub(crate) cache: Option<Cache>,
@@ -91,7 +92,7 @@ pub(crate) struct Host {
     port: GroupPort,
     links: BTreeMap<PeerId, Link>,
     requests: mpsc::Receiver<Request>,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Arc<Event>>,
     neighbors: watch::Sender<usize>,
     entry: Entry,
     keeping: Keeping,
@@ -532,7 +533,7 @@ impl Host {
 
     fn tell(&self, event: Event) {
         // Nobody needs to listen.
-        let _ = self.events.send(event);
+        let _ = self.events.send(Arc::new(event));
     }
 
     fn info(&self) -> GroupInfo {

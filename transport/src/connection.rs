@@ -246,7 +246,7 @@ impl Connection {
 
     /// Hands each datagram to its group until the connection is lost.
     pub(crate) async fn read_datagrams(&self) {
-        let mut train = Vec::with_capacity(TRAIN);
+        let mut train = Vec::new();
         while let Ok(datagram) = self.quic.read_datagram().await {
             train.push(datagram);
             while train.len() < TRAIN

@@ -128,8 +128,8 @@ pub(crate) async fn write_frames(
     budget: Option<Arc<Budget>>,
     drain: Duration,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut chunks = Vec::with_capacity(2 * BATCH);
+    // A calm neighbor sends one frame at a time, and there are many neighbors.
+    let (mut batch, mut chunks) = (Vec::new(), Vec::new());
     let mut is_finished = false;
     while !is_finished && frames.recv_many(&mut batch, BATCH).await > 0 {
         for outgoing in batch.drain(..) {

@@ -19,6 +19,7 @@ mod convergence;
 mod death;
 mod figures;
 mod floods;
+mod liars;
 mod limits;
 mod links;
 mod meeting;

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use stratus_core::Rate;
 
+use crate::post::MAX_BODY;
+
 /// Settings of posting. `Default` is what the project recommends.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -19,6 +21,11 @@ pub struct Config {
     /// Most posts of one sender in each `rate_interval` since 1970. More lets one member fill everybody's history sooner.
     /// Default 40: a drawing on a whiteboard.
     pub max_posts_per_interval: usize,
+    /// A body of more bytes makes a post long. Default 1,024.
+    pub long_body_bytes: usize,
+    /// Most long posts of one sender in each `rate_interval`. With the other two it says how many bytes one member may post:
+    /// 96 KiB in 10 s, so that it takes a quarter of an hour to push everybody else's out of a history of 8 MiB. Default 8.
+    pub max_long_posts_per_interval: usize,
     /// How far ahead of our own clock a post may be. More lets wrong clocks through and spammers post ahead of time; less
     /// keeps members with wrong clocks from being heard. Default 5 min, as Kerberos.
     pub future_tolerance: Duration,
@@ -64,6 +71,8 @@ stratus_core::wire_settings!(Config {
     max_posts,
     rate_interval,
     max_posts_per_interval,
+    long_body_bytes,
+    max_long_posts_per_interval,
     future_tolerance,
     announce_neighbors,
     announce_interval,
@@ -90,6 +99,8 @@ impl Default for Config {
             max_posts: 32_768,
             rate_interval: Duration::from_secs(10),
             max_posts_per_interval: 40,
+            long_body_bytes: 1_024,
+            max_long_posts_per_interval: 8,
             future_tolerance: Duration::from_secs(300),
             announce_neighbors: 8,
             announce_interval: Duration::from_millis(50),
@@ -130,6 +141,12 @@ impl Config {
             ("max_posts", count(self.max_posts, 1 << 24), "1 to 16,777,216"),
             ("rate_interval", within(self.rate_interval, 100, DAY), "100 ms to a day"),
             ("max_posts_per_interval", count(self.max_posts_per_interval, 1 << 20), "1 to 1,048,576"),
+            ("long_body_bytes", self.long_body_bytes <= MAX_BODY, "at most 8,192"),
+            (
+                "max_long_posts_per_interval",
+                count(self.max_long_posts_per_interval, 1 << 20),
+                "1 to 1,048,576",
+            ),
             ("future_tolerance", within(self.future_tolerance, 1, DAY), "1 ms to a day"),
             ("announce_neighbors", count(self.announce_neighbors, 256), "1 to 256"),
             ("announce_interval", within(self.announce_interval, 1, 10_000), "1 ms to 10 s"),

@@ -36,6 +36,47 @@ pub(crate) enum Kept {
     TooOld,
 }
 
+/// Posts of one sender in one interval.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Posted {
+    all: Share,
+    /// Those of them with long bodies.
+    long: Share,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Share {
+    count: usize,
+    last: Option<Item>,
+}
+
+impl Share {
+    /// Items come in their order.
+    fn add(&mut self, item: Item) {
+        self.count += 1;
+        self.last = Some(item);
+    }
+}
+
+impl Posted {
+    /// Whether the sender may not post this as well.
+    pub(crate) fn is_full(&self, config: &Config, body: &Bytes) -> bool {
+        self.full(config, body).is_some()
+    }
+
+    /// Of what there are too many for one more with this body, if of anything.
+    fn full(&self, config: &Config, body: &Bytes) -> Option<Share> {
+        if is_long(config, body) && self.long.count >= config.max_long_posts_per_interval {
+            return Some(self.long);
+        }
+        (self.all.count >= config.max_posts_per_interval).then_some(self.all)
+    }
+}
+
+fn is_long(config: &Config, body: &Bytes) -> bool {
+    body.len() > config.long_body_bytes
+}
+
 impl Default for History {
     fn default() -> Self {
         Self {
@@ -89,26 +130,32 @@ impl History {
         self.senders.known(author)
     }
 
-    /// How many posts of the sender of `author` fall into the same interval as `sequence`, and the last of them.
-    pub(crate) fn posted(&self, config: &Config, author: &Author, sequence: u64) -> (usize, Option<Item>) {
+    /// What of the sender of `author` is held of the interval of `sequence`.
+    pub(crate) fn posted(&self, config: &Config, author: &Author, sequence: u64) -> Posted {
         let (from, to) = interval(config, sequence);
         let sender = short(&author.key);
-        let range = self.by_sender.range((sender, Item::at(from))..(sender, Item::at(to)));
-        let last = range.clone().next_back().map(|(_, item)| *item);
-        (range.count(), last)
+        let mut posted = Posted::default();
+        for (_, item) in self.by_sender.range((sender, Item::at(from))..(sender, Item::at(to))) {
+            posted.all.add(*item);
+            if is_long(config, self.posts[item].body()) {
+                posted.long.add(*item);
+            }
+        }
+        posted
     }
 
     /// Keeps a post that is new, not too old, and verified.
     ///
-    /// Of what one sender posts in one interval the earliest are kept (spec PO-7): whatever the order in which posts come,
-    /// all members end with the same.
+    /// Of what one sender posts in one interval the earliest are kept, and of the long ones among them (spec PO-7): whatever
+    /// the order in which posts come, all members end with the same.
     pub(crate) fn keep(&mut self, config: &Config, post: Arc<Post>) -> Kept {
         let item = post.item();
         assert!(item >= self.oldest && !self.has(&item), "spec PO-8: kept twice or too late");
-        let (count, last) = self.posted(config, post.author(), post.sequence());
+        let posted = self.posted(config, post.author(), post.sequence());
         let mut instead_of = None;
-        if count >= config.max_posts_per_interval {
-            match last.filter(|last| item < *last) {
+        // A long one makes room for a long one, so that there is room for it among all.
+        if let Some(share) = posted.full(config, post.body()) {
+            match share.last.filter(|last| item < *last) {
                 None => return Kept::TooMany,
                 Some(last) => {
                     self.remove(&last);

@@ -144,7 +144,8 @@ impl Builder {
         self
     }
 
-    /// Settings of posting. `rate_interval` and `max_posts_per_interval` have to be the same at all members.
+    /// Settings of posting. What bounds a sender (`rate_interval`, `max_posts_per_interval`, `long_body_bytes`,
+    /// `max_long_posts_per_interval`) has to be the same at all members.
     #[must_use]
     pub fn posting(mut self, config: posting::Config) -> Self {
         self.posting = config;

@@ -96,7 +96,12 @@ pub(super) async fn measure(options: &Post) -> Result<Value, Failure> {
 
 /// Rates are for people; here it is measured what there is room for.
 fn config() -> PostingConfig {
-    PostingConfig { max_posts_per_interval: 1 << 20, ..PostingConfig::default() }
+    let most = 1 << 20;
+    PostingConfig {
+        max_posts_per_interval: most,
+        max_long_posts_per_interval: most,
+        ..PostingConfig::default()
+    }
 }
 
 /// Members post in turn, evenly; each body begins with its number and the moment.

@@ -52,8 +52,8 @@ impl Posting {
         let author = self.own_author(&draft)?;
         // No two of ours have one sequence, even if the clock stands still or was set back (spec PO-2).
         let sequence = self.clock(cx.now).max(self.own.last_sequence + 1);
-        let (count, _) = self.history.posted(&self.config, &author, sequence);
-        if count >= self.config.max_posts_per_interval {
+        let posted = self.history.posted(&self.config, &author, sequence);
+        if posted.is_full(&self.config, &draft.body) {
             let (_, next) = interval(&self.config, sequence);
             let wait = next.saturating_sub(self.clock(cx.now));
             return Err(PostError::TooFast { wait: Duration::from_micros(wait) });

@@ -173,6 +173,34 @@ fn of_too_many_posts_all_members_keep_the_same_whatever_came_first() {
 }
 
 #[test]
+fn of_too_many_long_posts_the_earliest_are_kept_whatever_came_first() {
+    // spec PO-7: short ones are let pass
+    let mut group = Group::new(3, Default::default());
+    group.config.max_posts_per_interval = 7;
+    group.config.max_long_posts_per_interval = 3;
+    group.fill(3);
+    let begin = group.clock() / 10_000_000 * 10_000_000;
+    let (short, long) = ("x".repeat(1_024), "x".repeat(1_025));
+    // Long at even places: 0 2 4 | 6 8, of all of which seven are 0 1 2 3 4 5 7.
+    let body = |at: u64| if at.is_multiple_of(2) { &long } else { &short };
+    let posts: Vec<_> = (0..10).map(|at| Group::sign(70, begin + at, body(at), None)).collect();
+    let from_the_end = posts.iter().rev().cloned().collect::<Vec<_>>();
+    for post in from_the_end {
+        group.say(2, 1, &Message::Posts(vec![post]));
+    }
+    group.say(2, 3, &Message::Posts(posts.clone()));
+    group.run(30_000);
+    let held = |number: u64| {
+        let history = &group.net.machine(&peer(number)).history;
+        (0..10).filter(|at| history.has(&posts[*at].item())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        [held(1), held(2), held(3)],
+        [vec![0, 1, 2, 3, 4, 5, 7], vec![0, 1, 2, 3, 4, 5, 7], vec![0, 1, 2, 3, 4, 5, 7]]
+    );
+}
+
+#[test]
 fn what_is_announced_and_never_given_is_asked_of_others() {
     let mut group = Group::mesh(3);
     let clock = group.clock();

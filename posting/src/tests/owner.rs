@@ -60,6 +60,22 @@ fn who_posts_too_fast_is_told_how_long_to_wait() {
 }
 
 #[test]
+fn who_posts_too_many_long_ones_may_still_post_short_ones() {
+    // spec PO-7
+    let mut group = Group::new(3, Default::default());
+    group.config.max_long_posts_per_interval = 3;
+    group.fill(2);
+    let into = group.clock() % 10_000_000;
+    group.run((10_000_000 - into) / 1_000);
+    let long = Bytes::from(vec![b'x'; 1_025]);
+    (0..4).for_each(|_| group.post_with(1, long.clone(), None));
+    assert!(matches!(failures(&group, 1)[..], [PostError::TooFast { .. }]), "one is too many");
+    group.post_with(1, long.slice(1..), None);
+    group.run(1_000);
+    assert_eq!((failures(&group, 1).len(), group.shown(2).len()), (1, 4));
+}
+
+#[test]
 fn a_clock_that_is_set_back_gives_no_sequence_twice() {
     let mut group = Group::mesh(2);
     group.post(1, "before");

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use super::{Bootstrap, Invalid, LatencyLaw, Scenario, Shape, Share, Spell, Victims};
+use super::{
+    Bootstrap, Invalid, LatencyLaw, Opponent, Rules, Scenario, Shape, Share, Spell, Uplinks, Victims,
+};
 
 /// Field, whether it holds, what must.
 type Check = (&'static str, bool, &'static str);
@@ -59,8 +61,9 @@ impl Scenario {
                     is_share(posts.share)
                         && (0.0..=4.0).contains(&posts.rate)
                         && (8..=8_192).contains(&posts.size)
+                        && (posts.size <= 1_024 || posts.rate <= 0.4)
                 }),
-                "a share of 0 to 1 may post up to 4 times a second, 8 to 8192 bytes each",
+                "a share of 0 to 1 may post up to 4 times a second, 8 to 8192 bytes each, over 1024 up to 0.4 times",
             ),
             ("size", (1..=1_128).contains(&self.size), "size must be 1 to 1128 bytes"),
             ("rate", (8..=1_000_000_000).contains(&self.rate_bits), "rate must be 8 bit/s to 1 Gbit/s"),
@@ -151,8 +154,11 @@ impl Scenario {
             || self.download_only > 0.0
             || self.hostile_share() > 0.0;
         let spells = [self.partition, self.freeze, self.crowd];
-        let is_quiet = self.kill.is_none() && spells.iter().all(Option::is_none) && self.churn == 0.0;
-        let is_plain = is_plain_cast && !has_classes && is_quiet && self.downlink.is_none();
+        let has_spells = self.kill.is_some() || spells.iter().any(Option::is_some);
+        let is_stream = is_plain_cast && self.posts.is_none() && !has_classes && self.churn == 0.0;
+        let is_free = |rival: &Opponent| (rival.rules, rival.uplinks) == (Rules::GossipSub, Uplinks::Free);
+        let is_talk = self.publishers == 0 && self.posts.is_some() && self.rivals.iter().all(is_free);
+        let is_plain = (is_stream || is_talk) && !has_spells && self.downlink.is_none();
         let is_constant = self.shape == Shape::Constant && self.bootstrap == Bootstrap::Server;
         let names: Vec<&str> = self.rivals.iter().map(|rival| rival.name()).collect();
         let is_twice = (1..names.len()).any(|place| names[..place].contains(&names[place]));
@@ -160,7 +166,7 @@ impl Scenario {
             (
                 "rivals",
                 names.is_empty() || is_plain && is_constant,
-                "rivals play one constant stream to all, without faults",
+                "rivals play one constant stream to all, without faults; or, gossipsub_free alone, what is posted",
             ),
             ("rivals", !is_twice, "a rival may be named once"),
         ]

@@ -98,7 +98,7 @@ pub type Output = stratus_core::Output<Message, Event>;
 /// | overlay `NeighborConnect` | multicast, posting, replication, routing `Connected` | a link that the overlay accepted is up |
 /// | overlay `Disconnect`, `NeighborDisconnect` | the same four `Disconnected` | it is about to go, is gone |
 /// | overlay asks to leave | routing's `avoid` | a link that is about to go |
-/// | overlay `Rtt` | multicast `SetRtt` | how far away a neighbor is |
+/// | overlay `Rtt` | multicast `SetRtt`, routing's `note_rtt` | how far away a neighbor is |
 /// | overlay `OwnRecord` | multicast `SetRecord` | what to tell others of us as a subscriber |
 /// | multicast `SubscriberHeard` | overlay `HearRecord` | a member worth knowing |
 /// | multicast `Want`, `Release` | overlay `Pin`, `Unpin` | a link that a stream needs |
@@ -227,6 +227,7 @@ impl Node {
         use multicast::{Command as Tell, Input};
         match &event {
             overlay::Event::Rtt { peer, rtt } => {
+                self.tell_routing_rtt(peer, *rtt);
                 return self.tell_multicast(cx, Input::Command(Tell::SetRtt { peer: *peer, rtt: *rtt }));
             }
             overlay::Event::NeighborConnect { peer, .. } => self.tell_above(cx, *peer, true),

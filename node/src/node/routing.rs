@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use stratus_core::{Cx, Deadline, Machine, PeerId, Time, Wire};
 use stratus_overlay::routing::{self, Quest, Routing};
 use stratus_overlay::{self as overlay, Place};
@@ -30,6 +32,13 @@ impl Node {
     pub(super) fn tell_routing(&mut self, cx: &mut Cx<'_>, input: routing::Input) {
         if let Some(seat) = &mut self.routing {
             seat.machine.handle(cx, input, &mut seat.asked);
+        }
+    }
+
+    /// How far away a neighbor is.
+    pub(super) fn tell_routing_rtt(&mut self, peer: &PeerId, rtt: Duration) {
+        if let Some(seat) = &mut self.routing {
+            seat.machine.note_rtt(peer, rtt);
         }
     }
 

@@ -300,6 +300,10 @@ pub struct Stats {
     pub arrived_count: u64,
     /// Bytes of them, as encoded.
     pub arrived_bytes: u64,
+    /// Bytes of all other messages sent: look-ups, and values kept and read.
+    pub control_sent_bytes: u64,
+    /// Bytes of all other messages that came.
+    pub control_received_bytes: u64,
     /// Parcels that came to us although we are not nearer than the sender, or take none for such a place.
     pub astray_count: u64,
     /// Look-ups begun, those for puts and gets included.
@@ -308,10 +312,12 @@ pub struct Stats {
     pub question_count: u64,
     /// Of those, how many did not answer in time.
     pub unanswered_count: u64,
+    /// Members that a look-up went around for the time being, because they took long to answer.
+    pub slow_count: u64,
     /// Values kept for the group.
     pub values_now: usize,
     /// Values handed to members that came nearer to their keys.
     pub handed_count: u64,
-    /// Parcels and questions dropped because the neighbor sent too many.
+    /// Parcels, questions and answers dropped because the neighbor sent, or asked for, too many.
     pub throttled_count: u64,
 }

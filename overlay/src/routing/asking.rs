@@ -1,15 +1,21 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use stratus_core::{Cx, PeerId, Time};
 
 use super::api::{Event, Output};
+use super::config::Config;
 use super::message::{Message, Reply};
-use super::routing::{Routing, control, timer};
+use super::routing::{Routing, timer};
 use super::value::{Key, Value};
 use crate::record::Record;
 
 /// Most questions under way: look-ups of three each, and values to be kept.
 pub(super) const MOST_QUESTIONS: usize = 512;
+/// Whoever has not answered after so many round trips is slow.
+const ROUND_TRIPS: u32 = 4;
+/// How soon it is looked again whether what waits may be asked.
+const PACE: Duration = Duration::from_millis(50);
 
 /// A question to one member, which may have to be linked first.
 #[derive(Clone, Debug)]
@@ -17,6 +23,8 @@ pub(super) struct Question {
     pub(super) peer: PeerId,
     /// What is asked; taken once it is sent.
     waiting: Option<Message>,
+    /// When the look-up that it is of goes around this member for the time being.
+    slow_at: Option<Time>,
     pub(super) ends_at: Time,
     pub(super) purpose: Purpose,
     /// Whether we asked for the link.
@@ -24,10 +32,22 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// Whether it is with the member that is asked.
-    pub(super) fn is_sent(&self) -> bool {
-        self.waiting.is_none()
+    /// Whether there will be no answer when the link with `peer` is gone.
+    pub(super) fn ends_with(&self, peer: &PeerId) -> bool {
+        self.peer == *peer && (self.waiting.is_none() || !self.is_sought)
     }
+
+    fn next_at(&self) -> Time {
+        self.slow_at.map_or(self.ends_at, |slow_at| slow_at.min(self.ends_at))
+    }
+}
+
+/// Members with whom links are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sought {
+    /// For so many questions.
+    count: u32,
+    since: Time,
 }
 
 /// What a question is for.
@@ -75,39 +95,83 @@ impl Routing {
         }
         let message = message(nonce);
         let is_linked = self.neighbors.contains_key(&peer);
-        let patience = if is_linked { self.config.answer_timeout } else { self.config.link_timeout };
-        let ends_at = cx.now + patience;
-        let waiting = if is_linked {
-            out.push(control(peer, message));
-            None
-        } else {
-            self.seek(peer, record?, out);
-            Some(message)
+        if !is_linked {
+            self.seek(cx.now, peer, record?, out);
+        }
+        let question = Question {
+            peer,
+            waiting: Some(message),
+            slow_at: matches!(purpose, Purpose::LookUp(_)).then_some(cx.now + self.config.link_patience),
+            ends_at: cx.now + self.config.link_timeout,
+            purpose,
+            is_sought: !is_linked,
         };
-        let is_sought = waiting.is_some();
-        self.questions.insert(nonce, Question { peer, waiting, ends_at, purpose, is_sought });
-        self.timers.set_sooner(timer::QUESTIONS, ends_at);
+        self.timers.set_sooner(timer::QUESTIONS, question.next_at());
+        self.questions.insert(nonce, question);
         self.stats.question_count += 1;
+        if is_linked {
+            self.ask_if_allowed(cx, nonce, out);
+        }
         Some(nonce)
     }
 
-    fn seek(&mut self, peer: PeerId, record: &Arc<Record>, out: &mut Vec<Output>) {
-        let count = self.sought.entry(peer).or_default();
-        *count += 1;
-        if *count == 1 {
+    fn seek(&mut self, now: Time, peer: PeerId, record: &Arc<Record>, out: &mut Vec<Output>) {
+        let sought = self.sought.entry(peer).or_insert(Sought { count: 0, since: now });
+        sought.count += 1;
+        if sought.count == 1 {
             out.push(Output::Event(Event::Seek(record.clone())));
         }
     }
 
-    /// A link is up: asks what was waiting for it.
+    /// A link is up: asks what was waiting for it. It took a round trip at least, which says how far away the member is
+    /// until that is measured.
     pub(super) fn ask_waiting(&mut self, cx: &Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
-        let ends_at = cx.now + self.config.answer_timeout;
-        for question in self.questions.values_mut().filter(|question| question.peer == peer) {
-            if let Some(message) = question.waiting.take() {
-                question.ends_at = ends_at;
-                out.push(control(peer, message));
-            }
+        let took = self.sought.get(&peer).map(|sought| cx.now.since(sought.since));
+        if let Some(neighbor) = self.neighbors.get_mut(&peer) {
+            neighbor.rtt = neighbor.rtt.or(took);
         }
+        self.ask_again(cx, |asked| *asked == peer, out);
+    }
+
+    /// Asks what waited because its member had been asked enough.
+    pub(super) fn ask_paced(&mut self, cx: &Cx<'_>, out: &mut Vec<Output>) {
+        self.ask_again(cx, |_| true, out);
+    }
+
+    /// What waits for these members, first come, first served.
+    fn ask_again(&mut self, cx: &Cx<'_>, is_for: impl Fn(&PeerId) -> bool, out: &mut Vec<Output>) {
+        let waiting = self.questions.iter().filter(|(_, it)| it.waiting.is_some() && is_for(&it.peer));
+        let mut waiting: Vec<(Time, u32)> = waiting.map(|(nonce, it)| (it.ends_at, *nonce)).collect();
+        waiting.sort_unstable();
+        for (_, nonce) in waiting {
+            self.ask_if_allowed(cx, nonce, out);
+        }
+    }
+
+    /// Sends a question if there is a link and its member was not asked too much of late. Source: spec RO-9, DH-6.
+    fn ask_if_allowed(&mut self, cx: &Cx<'_>, nonce: u32, out: &mut Vec<Output>) {
+        let Some(question) = self.questions.get_mut(&nonce) else { return };
+        let peer = question.peer;
+        let Some(neighbor) = self.neighbors.get_mut(&peer) else { return };
+        let Some(message) = question.waiting.take() else { return };
+        let Config { questions_sent, value_kib_sent, answer_timeout, least_patience, .. } = self.config;
+        let kib = value_kib(&message);
+        let mut handed = neighbor.handed;
+        if !handed.take_many(cx.now, value_kib_sent, kib)
+            || !neighbor.questions_sent.take(cx.now, questions_sent)
+        {
+            question.waiting = Some(message);
+            self.timers.set_sooner(timer::PACE, cx.now + PACE);
+            return;
+        }
+        neighbor.handed = handed;
+        let patience = neighbor.rtt.map_or(answer_timeout, |rtt| rtt * ROUND_TRIPS);
+        let patience = patience.max(least_patience);
+        question.slow_at =
+            question.slow_at.and(Some(cx.now + patience)).filter(|_| patience < answer_timeout);
+        question.ends_at = cx.now + answer_timeout;
+        self.timers.set_sooner(timer::QUESTIONS, question.next_at());
+        self.say(peer, message, out);
     }
 
     /// Takes the question that an answer is to.
@@ -125,10 +189,10 @@ impl Routing {
     fn end_question(&mut self, nonce: u32, out: &mut Vec<Output>) -> Option<Question> {
         let question = self.questions.remove(&nonce)?;
         if question.is_sought
-            && let Some(count) = self.sought.get_mut(&question.peer)
+            && let Some(sought) = self.sought.get_mut(&question.peer)
         {
-            *count -= 1;
-            if *count == 0 {
+            sought.count -= 1;
+            if sought.count == 0 {
                 self.sought.remove(&question.peer);
                 out.push(Output::Event(Event::Release(question.peer)));
             }
@@ -157,11 +221,22 @@ impl Routing {
         }
     }
 
-    /// What waited for so long gets no answer any more.
+    /// What waited for so long gets no answer any more; what is slow is gone around.
     pub(super) fn judge_questions(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         let now = cx.now;
         self.end_questions(cx, |question| question.ends_at <= now, out);
-        if let Some(next) = self.questions.values().map(|question| question.ends_at).min() {
+        let mut slow = Vec::new();
+        for question in self.questions.values_mut() {
+            if let (Some(_), Purpose::LookUp(number)) =
+                (question.slow_at.take_if(|at| *at <= now), &question.purpose)
+            {
+                slow.push((*number, question.peer));
+            }
+        }
+        for (number, peer) in slow {
+            self.look_up_slow(cx, number, peer, out);
+        }
+        if let Some(next) = self.questions.values().map(Question::next_at).min() {
             self.timers.set_sooner(timer::QUESTIONS, next);
         }
     }
@@ -181,5 +256,13 @@ impl Routing {
             Purpose::Offer(keys) => self.offer_answered(cx, peer, &keys, answer, out),
             Purpose::Hand(key) => self.handed(peer, key, &answer),
         }
+    }
+}
+
+/// KiB of the value that somebody is asked to keep.
+pub(super) fn value_kib(message: &Message) -> u32 {
+    match message {
+        Message::Keep { value, .. } => value.kib(),
+        _ => 0,
     }
 }

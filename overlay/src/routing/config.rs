@@ -2,6 +2,9 @@ use std::time::Duration;
 
 use stratus_core::Rate;
 
+/// KiB of the longest value, with what signs it.
+const LONGEST_KIB: u32 = 9;
+
 /// How routing behaves. Source: spec RO-5.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -16,6 +19,15 @@ pub struct Config {
     /// Questions taken from one neighbor: who is near, what is kept, keep this; each costs about 20 µs and 2 kB. Default
     /// 256 at once, then 64 a second.
     pub questions: Rate,
+    /// Questions asked of one neighbor: fewer than it takes, so that who asks much is never taken for a flooder; what is
+    /// over waits. Default 192 at once, then 48 a second.
+    pub questions_sent: Rate,
+    /// KiB of values taken from one neighbor, and given to it when it asks. Default 1 MiB at once, a quarter of what a
+    /// member keeps, then 256 KiB a second.
+    pub value_kib: Rate,
+    /// KiB of values that one neighbor is asked to keep: fewer than it takes; what is over waits. Default 768 KiB at once,
+    /// then 192 KiB a second: a full store is handed on in 18 s.
+    pub value_kib_sent: Rate,
     /// Members of a look-up that are asked at the same time. More finds sooner where many do not answer, and makes more
     /// links. Default 3, as Kademlia.
     pub parallel: usize,
@@ -25,6 +37,12 @@ pub struct Config {
     pub link_timeout: Duration,
     /// How long an answer may take. Default 1 s.
     pub answer_timeout: Duration,
+    /// A look-up goes around whoever has not answered after four of its round trips, but not before this; the answer counts
+    /// if it comes nevertheless. Less asks more members where some are busy, more waits longer where some are silent.
+    /// Default 100 ms.
+    pub least_patience: Duration,
+    /// The same for links that are not up yet. Default 500 ms: two round trips around the world.
+    pub link_patience: Duration,
     /// How long a look-up may take. Default 12 s.
     pub look_up_timeout: Duration,
     /// Most look-ups at a time, those for puts and gets included. Default 32.
@@ -54,10 +72,15 @@ impl Default for Config {
             parcels_sent: Rate { burst: 96, per_second: 24 },
             excess: Rate { burst: 512, per_second: 16 },
             questions: Rate { burst: 256, per_second: 64 },
+            questions_sent: Rate { burst: 192, per_second: 48 },
+            value_kib: Rate { burst: 1_024, per_second: 256 },
+            value_kib_sent: Rate { burst: 768, per_second: 192 },
             parallel: 3,
             most_asked: 32,
             link_timeout: Duration::from_secs(4),
             answer_timeout: Duration::from_secs(1),
+            least_patience: Duration::from_millis(100),
+            link_patience: Duration::from_millis(500),
             look_up_timeout: Duration::from_secs(12),
             look_ups: 32,
             copies: 3,
@@ -77,10 +100,15 @@ stratus_core::wire_settings!(Config {
     parcels_sent,
     excess,
     questions,
+    questions_sent,
+    value_kib,
+    value_kib_sent,
     parallel,
     most_asked,
     link_timeout,
     answer_timeout,
+    least_patience,
+    link_patience,
     look_up_timeout,
     look_ups,
     copies,
@@ -96,11 +124,23 @@ stratus_core::wire_settings!(Config {
 impl Config {
     /// Says what cannot work, in words that name the field.
     pub fn validate(&self) -> Result<(), &'static str> {
-        let rates = [self.parcels, self.parcels_sent, self.excess, self.questions];
+        let rates = [
+            self.parcels,
+            self.parcels_sent,
+            self.excess,
+            self.questions,
+            self.questions_sent,
+            self.value_kib,
+            self.value_kib_sent,
+        ];
+        let is_within =
+            |less: Rate, more: Rate| less.burst <= more.burst && less.per_second <= more.per_second;
         let tick = Duration::from_millis(1);
         let times = [
             self.link_timeout,
             self.answer_timeout,
+            self.least_patience,
+            self.link_patience,
             self.look_up_timeout,
             self.longest_lifetime,
             self.tend_delay,
@@ -110,11 +150,10 @@ impl Config {
             [self.parallel, self.most_asked, self.look_ups, self.copies, self.values, self.neighbors];
         let rules = [
             (rates.iter().all(|rate| rate.is_valid()), "rates must be at least 1 at once and 1 a second"),
-            (
-                self.parcels_sent.burst <= self.parcels.burst
-                    && self.parcels_sent.per_second <= self.parcels.per_second,
-                "parcels_sent must be at most parcels",
-            ),
+            (is_within(self.parcels_sent, self.parcels), "parcels_sent must be at most parcels"),
+            (is_within(self.questions_sent, self.questions), "questions_sent must be at most questions"),
+            (is_within(self.value_kib_sent, self.value_kib), "value_kib_sent must be at most value_kib"),
+            (self.value_kib_sent.burst >= LONGEST_KIB, "value_kib_sent must let the longest value pass"),
             (counts.iter().all(|count| *count > 0), "limits must be at least 1"),
             (times.iter().all(|time| *time >= tick), "times must be at least 1 ms"),
             (self.longest_lifetime <= Duration::from_secs(86_400), "longest_lifetime must be at most a day"),

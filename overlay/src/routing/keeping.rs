@@ -6,7 +6,7 @@ use stratus_core::{Cx, PeerId, Time};
 use super::api::Output;
 use super::asking::{Answer, Purpose};
 use super::message::{MAX_OFFERED, Message, Offered, Reply};
-use super::routing::{Routing, control, timer};
+use super::routing::{Routing, timer};
 use super::store::Verdict;
 use super::value::{Key, Value};
 use crate::places::{Place, distance};
@@ -65,7 +65,7 @@ impl Routing {
         } else {
             Reply::Invalid
         };
-        out.push(control(from, Message::Reply { nonce, reply }));
+        self.say(from, Message::Reply { nonce, reply }, out);
     }
 
     /// A neighbor keeps these: says which of them are missing here.
@@ -81,7 +81,7 @@ impl Routing {
                 _ => keys.push(*key),
             }
         }
-        out.push(control(from, Message::Wish { nonce, keys }));
+        self.say(from, Message::Wish { nonce, keys }, out);
     }
 
     /// A neighbor says which of what was offered it lacks.
@@ -149,14 +149,14 @@ impl Routing {
         let busy: BTreeSet<PeerId> = self
             .questions
             .values()
-            .filter(|question| matches!(question.purpose, Purpose::Offer(_)))
+            .filter(|question| matches!(question.purpose, Purpose::Offer(_) | Purpose::Hand(_)))
             .map(|question| question.peer)
             .collect();
         let (offers, surplus) = self.plan_offers();
         surplus.iter().for_each(|key| self.store.remove(key));
         for (peer, mut offered) in offers {
             if busy.contains(&peer) || offered.len() > MAX_OFFERED {
-                // The rest follows once this is answered.
+                // The rest follows once this is answered, and what was wished for has been taken.
                 self.is_tending = true;
             }
             if busy.contains(&peer) {

@@ -11,6 +11,10 @@ use crate::record::Record;
 pub(super) const MOST_CANDIDATES: usize = 64;
 /// So much farther than expected may the eighth nearest lie: by chance it does in one look-up of three thousand.
 const SPARSE: u128 = 3;
+/// So much farther, and it is doubted: by chance in one of a hundred.
+const DOUBTFUL: u128 = 2;
+/// Members of our own overlay that are asked in doubt: those whom a liar names, lie as well.
+const WITNESSES: usize = 8;
 
 /// A search for the members nearest to a place. Pure: it says whom to ask, and is told what they said. Source: spec RO-8.
 #[derive(Clone, Debug)]
@@ -51,6 +55,8 @@ struct Candidate {
     peer: PeerId,
     /// `None`: ourselves.
     record: Option<Arc<Record>>,
+    /// Whether our own overlay knows it.
+    is_own: bool,
     state: State,
 }
 
@@ -58,8 +64,17 @@ struct Candidate {
 enum State {
     New,
     Asked,
+    /// It has not answered for so long that others are asked.
+    Slow,
     Answered,
     Failed,
+}
+
+impl Candidate {
+    /// Whether it answers, as far as is known.
+    fn is_good(&self) -> bool {
+        !matches!(self.state, State::Failed | State::Slow)
+    }
 }
 
 impl LookUp {
@@ -71,7 +86,7 @@ impl LookUp {
         (own, me): (Place, PeerId),
         ends_at: Time,
     ) -> Self {
-        let own = Candidate { place: own, peer: me, record: None, state: State::Answered };
+        let own = Candidate { place: own, peer: me, record: None, is_own: true, state: State::Answered };
         Self {
             target,
             goal,
@@ -97,15 +112,16 @@ impl LookUp {
         (distance(place, self.target), place.wrapping_sub(self.target))
     }
 
-    /// Keeps a member in mind, whose record was checked.
-    pub(super) fn add(&mut self, place: Place, record: Arc<Record>) {
+    /// Keeps a member in mind, whose record was checked; `is_own`: our own overlay knows it.
+    pub(super) fn add(&mut self, place: Place, record: Arc<Record>, is_own: bool) {
         if !self.wants(place) {
             return;
         }
         let rank = self.rank(place);
         let at = self.candidates.partition_point(|candidate| self.rank(candidate.place) < rank);
         let peer = record.peer();
-        self.candidates.insert(at, Candidate { place, peer, record: Some(record), state: State::New });
+        self.candidates
+            .insert(at, Candidate { place, peer, record: Some(record), is_own, state: State::New });
         // Whoever was asked answers nevertheless; an answer of one that is forgotten is taken all the same.
         self.candidates.truncate(MOST_CANDIDATES);
     }
@@ -116,15 +132,17 @@ impl LookUp {
     }
 
     /// The next to be asked, if anybody should be now: the nearest of those that count, or, where what was found is too
-    /// thin to be believed, anybody that is left.
+    /// thin to be believed, anybody that is left, whom we know of ourselves first.
     pub(super) fn next(&mut self, parallel: usize, most: usize) -> Option<(PeerId, Arc<Record>)> {
         let in_flight = self.candidates.iter().filter(|candidate| candidate.state == State::Asked).count();
         if in_flight >= parallel || self.asked as usize >= most || self.is_done() {
             return None;
         }
-        let window = if self.has_nearest() { MOST_CANDIDATES } else { self.needed + 2 };
-        let living = self.candidates.iter_mut().filter(|candidate| candidate.state != State::Failed);
-        let next = living.take(window).find(|candidate| candidate.state == State::New)?;
+        let is_doubted = self.has_nearest();
+        let window = if is_doubted { MOST_CANDIDATES } else { self.needed + 2 };
+        let good = self.candidates.iter_mut().filter(|candidate| candidate.is_good());
+        let new = good.take(window).filter(|candidate| candidate.state == State::New);
+        let next = new.min_by_key(|candidate| is_doubted && !candidate.is_own)?;
         next.state = State::Asked;
         self.asked += 1;
         let record = next.record.clone().expect("we ourselves are never new");
@@ -138,10 +156,30 @@ impl LookUp {
         }
     }
 
+    /// A member that was asked takes long to answer.
+    pub(super) fn note_slow(&mut self, peer: &PeerId) {
+        if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.peer == *peer) {
+            candidate.state = State::Slow;
+        }
+    }
+
     /// Whether as many of the nearest have answered as must.
     fn has_nearest(&self) -> bool {
-        let mut living = self.candidates.iter().filter(|candidate| candidate.state != State::Failed);
-        living.by_ref().take(self.needed).all(|candidate| candidate.state == State::Answered)
+        let mut good = self.candidates.iter().filter(|candidate| candidate.is_good());
+        good.by_ref().take(self.needed).all(|candidate| candidate.state == State::Answered)
+    }
+
+    /// Where those nearest to the key do not agree on what is the latest, more are asked: what one of them alone says may
+    /// be an old value that somebody wants to be believed. Source: spec DH-4.
+    pub(super) fn widen_if_disputed(&mut self) {
+        if self.needed >= MAX_FOUND || !self.has_nearest() {
+            return;
+        }
+        let latest = self.values.iter().map(|(_, value)| value.sequence()).max();
+        let agreeing = self.values.iter().filter(|(_, value)| Some(value.sequence()) == latest).count();
+        if latest.is_some() && agreeing * 2 <= self.needed {
+            self.needed = MAX_FOUND;
+        }
     }
 
     /// Whether what was found can be believed, or never will.
@@ -149,18 +187,32 @@ impl LookUp {
         let is_there = matches!(self.goal, Goal::Parcel(_))
             && self.candidates.iter().any(|it| it.place == self.target && it.state == State::Answered);
         let has_value = self.values.iter().any(|(_, value)| matches!(value, Value::Content(_)));
-        has_value || is_there || self.has_nearest() && self.is_proven()
+        let is_shown = || self.is_proven() && (self.is_dense(DOUBTFUL) || self.has_witnesses());
+        has_value || is_there || self.has_nearest() && is_shown()
+    }
+
+    /// Whether as many members as needed were asked of whom we know by ourselves, or all there are.
+    fn has_witnesses(&self) -> bool {
+        let mut own =
+            self.candidates.iter().filter(|candidate| candidate.is_own && candidate.record.is_some());
+        let heard = own.clone().filter(|candidate| candidate.state == State::Answered).count();
+        heard >= WITNESSES || own.all(|candidate| !matches!(candidate.state, State::New | State::Asked))
     }
 
     /// Whether nobody is left who could be asked, or is being asked.
     pub(super) fn is_exhausted(&self, most: usize) -> bool {
         let is_any = |state: State| self.candidates.iter().any(|candidate| candidate.state == state);
-        !is_any(State::Asked) && (!is_any(State::New) || self.asked as usize >= most)
+        !is_any(State::Asked) && !is_any(State::Slow) && (!is_any(State::New) || self.asked as usize >= most)
     }
 
     /// Whether the members shown to lie nearest are as dense as the size of the group makes one expect: who leaves the
     /// true nearest out can show only others that lie farther apart. Source: spec RO-8.
     pub(super) fn is_proven(&self) -> bool {
+        self.is_dense(SPARSE)
+    }
+
+    /// Whether they lie at most so much farther than expected.
+    fn is_dense(&self, sparse: u128) -> bool {
         let shown = self.candidates.len().min(MAX_FOUND);
         if self.members <= MAX_FOUND as u64 {
             return shown as u64 * 2 >= self.members;
@@ -168,7 +220,7 @@ impl LookUp {
         let farthest = self.candidates[shown - 1].place;
         // Members within a distance lie on both sides.
         let expected = ((shown as u128) << 64) / u128::from(self.members) / 2;
-        shown == MAX_FOUND && u128::from(distance(farthest, self.target)) <= expected * SPARSE
+        shown == MAX_FOUND && u128::from(distance(farthest, self.target)) <= expected * sparse
     }
 
     /// The nearest that answered, nearest first.
@@ -212,7 +264,7 @@ mod tests {
     }
 
     fn add(look_up: &mut LookUp, record: &Arc<Record>) {
-        look_up.add(place_of(&RING, &record.peer()), record.clone());
+        look_up.add(place_of(&RING, &record.peer()), record.clone(), true);
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use stratus_core::{Bucket, GroupAddress, Time};
 
 use super::api::ReceiveMode;
@@ -16,8 +18,16 @@ pub(super) struct Neighbor {
     pub(super) parcels_sent: Bucket,
     /// Questions that it asks.
     pub(super) questions: Bucket,
+    /// Questions that it is asked.
+    pub(super) questions_sent: Bucket,
+    /// KiB of values that it brings, is given when it asks, and is asked to keep.
+    pub(super) brought: Bucket,
+    pub(super) given: Bucket,
+    pub(super) handed: Bucket,
     /// What it sends over its rates.
     pub(super) excess: Bucket,
+    /// How far away it is, as far as is known.
+    pub(super) rtt: Option<Duration>,
 }
 
 impl Neighbor {
@@ -29,7 +39,12 @@ impl Neighbor {
             parcels: Bucket::default(),
             parcels_sent: Bucket::default(),
             questions: Bucket::default(),
+            questions_sent: Bucket::default(),
+            brought: Bucket::default(),
+            given: Bucket::default(),
+            handed: Bucket::default(),
             excess: Bucket::default(),
+            rtt: None,
         }
     }
 

@@ -177,29 +177,28 @@ impl Routing {
     pub(super) fn get(&mut self, cx: &mut Cx<'_>, id: u64, key: Key, out: &mut Vec<Output>) {
         let is_known = self.gets.contains_key(&id) || self.gets.len() >= self.config.look_ups;
         let needed = self.config.copies;
-        let place = self.place_of_key(&key);
-        if is_known || self.look_up(cx, place, Goal::Get(id, key), needed, out).is_none() {
+        if is_known || !self.look_for(cx, id, key, needed, out) {
             out.push(Output::Event(Event::Got { id, result: Err(GetError::TooMany) }));
             return;
         }
         self.gets.insert(id, GetOperation { key, attempt: 1, asked: 0, again_at: None });
     }
 
-    /// A look-up for a value has ended.
-    pub(super) fn get_found(
-        &mut self,
-        cx: &mut Cx<'_>,
-        id: u64,
-        key: Key,
-        look_up: &LookUp,
-        out: &mut Vec<Output>,
-    ) {
+    /// Begins a look-up for a value, with what is kept here; false: there are too many.
+    fn look_for(&mut self, cx: &Cx<'_>, id: u64, key: Key, needed: usize, out: &mut Vec<Output>) -> bool {
+        let place = self.place_of_key(&key);
         let own = self.held(cx.now, &key).map(|value| (self.setup.peer, value));
-        let values: Vec<(PeerId, Value)> = look_up.values.iter().cloned().chain(own).collect();
+        let begun = self.look_up(cx, place, Goal::Get(id, key), needed, out);
+        let look_up = begun.and_then(|number| self.look_ups.get_mut(&number));
+        look_up.map(|look_up| look_up.values.extend(own)).is_some()
+    }
+
+    /// A look-up for a value has ended.
+    pub(super) fn get_found(&mut self, cx: &mut Cx<'_>, id: u64, look_up: &LookUp, out: &mut Vec<Output>) {
         let Some(operation) = self.gets.get_mut(&id) else { return };
         operation.asked += look_up.asked;
         let asked = operation.asked;
-        let result = if let Some((value, copies)) = latest(&values) {
+        let result = if let Some((value, copies)) = latest(&look_up.values) {
             Ok(Box::new(Got { value, copies, asked }))
         } else if look_up.is_alone() {
             Err(GetError::Alone)
@@ -221,10 +220,9 @@ impl Routing {
         let again: Vec<(u64, Key)> =
             self.gets.iter().filter(|(_, it)| due(it)).map(|(id, it)| (*id, it.key)).collect();
         for (id, key) in again {
-            let place = self.place_of_key(&key);
-            let begun = self.look_up(cx, place, Goal::Get(id, key), MAX_FOUND, out);
+            let has_begun = self.look_for(cx, id, key, MAX_FOUND, out);
             let operation = self.gets.get_mut(&id).expect("listed above");
-            operation.again_at = begun.is_none().then(|| cx.now + AGAIN_AFTER);
+            operation.again_at = (!has_begun).then(|| cx.now + AGAIN_AFTER);
         }
         if let Some(next) = self.gets.values().filter_map(|operation| operation.again_at).min() {
             self.timers.set_sooner(timer::GETS, next);

@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Cx, Deadline, Delivery, GroupAddress, Machine, PeerId, Time, Timers};
+use stratus_core::{Cx, Deadline, Delivery, GroupAddress, Machine, PeerId, Time, Timers, Wire as _};
 
 use super::api::{Command, Event, Input, Output, ReceiveMode, Setup, Stats};
-use super::asking::{Answer, MOST_QUESTIONS, Question};
+use super::asking::{Answer, MOST_QUESTIONS, Question, Sought, value_kib};
 use super::config::Config;
 use super::look_up::{LookUp, MOST_CANDIDATES};
 use super::message::{Message, Reply};
@@ -16,6 +16,7 @@ use super::store::{Room, Store};
 /// Names of the timers.
 pub(super) mod timer {
     pub(in crate::routing) const QUESTIONS: &str = "questions";
+    pub(in crate::routing) const PACE: &str = "pace";
     pub(in crate::routing) const LOOK_UPS: &str = "look-ups";
     pub(in crate::routing) const GETS: &str = "gets";
     pub(in crate::routing) const TEND: &str = "tend";
@@ -32,8 +33,8 @@ pub struct Routing {
     pub(super) neighbors: BTreeMap<PeerId, Neighbor>,
     /// By their nonce.
     pub(super) questions: BTreeMap<u32, Question>,
-    /// Members with whom links are wanted, and for how many questions.
-    pub(super) sought: BTreeMap<PeerId, u32>,
+    /// Members with whom links are wanted.
+    pub(super) sought: BTreeMap<PeerId, Sought>,
     pub(super) look_ups: BTreeMap<u64, LookUp>,
     /// What waits for its member to be found, by the owner's number.
     pub(super) parcels: BTreeMap<u64, (GroupAddress, Bytes)>,
@@ -126,7 +127,7 @@ impl Routing {
         }
         self.neighbors.insert(peer, Neighbor::new(self.setup.ring.address(&peer)));
         if self.mode != ReceiveMode::default() {
-            out.push(control(peer, Message::Mode(self.mode)));
+            self.say(peer, Message::Mode(self.mode), out);
         }
         self.ask_waiting(cx, peer, out);
         self.tend_soon(cx);
@@ -137,13 +138,14 @@ impl Routing {
             return;
         }
         self.store.forget_holder(&peer);
-        self.end_questions(cx, |question| question.peer == peer && question.is_sent(), out);
+        self.end_questions(cx, |question| question.ends_with(&peer), out);
         self.tend_soon(cx);
     }
 
     fn set_mode(&mut self, mode: ReceiveMode, out: &mut Vec<Output>) {
         if std::mem::replace(&mut self.mode, mode) != mode {
-            out.extend(self.neighbors.keys().map(|peer| control(*peer, Message::Mode(mode))));
+            let neighbors: Vec<PeerId> = self.neighbors.keys().copied().collect();
+            neighbors.into_iter().for_each(|peer| self.say(peer, Message::Mode(mode), out));
         }
     }
 
@@ -151,8 +153,14 @@ impl Routing {
         if !self.neighbors.contains_key(&from) {
             return;
         }
+        if !matches!(message, Message::Parcel(_)) {
+            self.stats.control_received_bytes += message.wire_len() as u64;
+        }
         match message {
-            Message::Mode(mode) => self.neighbors.get_mut(&from).expect("seen above").mode = mode,
+            Message::Mode(mode) => {
+                self.neighbors.get_mut(&from).expect("seen above").mode = mode;
+                self.unasked(cx.now, from, out);
+            }
             Message::Parcel(parcel) => self.parcel(cx, from, parcel, out),
             Message::Found { nonce, records } => {
                 self.answer(cx, from, nonce, Answer::Found(records), out);
@@ -167,18 +175,31 @@ impl Routing {
     }
 
     fn answer(&mut self, cx: &mut Cx<'_>, from: PeerId, nonce: u32, answer: Answer, out: &mut Vec<Output>) {
-        if let Some(question) = self.take_question(from, nonce, out) {
-            self.answered(cx, question, answer, out);
+        match self.take_question(from, nonce, out) {
+            Some(question) => self.answered(cx, question, answer, out),
+            // It may have been asked, and be late.
+            None => self.unasked(cx.now, from, out),
+        }
+    }
+
+    /// A neighbor said something that nobody asked for: it counts as a question. Source: spec RO-9.
+    fn unasked(&mut self, now: Time, from: PeerId, out: &mut Vec<Output>) {
+        let rate = self.config.questions;
+        let neighbor = self.neighbors.get_mut(&from).expect("only neighbors are heard");
+        if !neighbor.questions.take(now, rate) {
+            self.bear(now, from, out);
         }
     }
 
     /// A neighbor asks something, if it may at this moment. Source: spec RO-9.
     fn asked(&mut self, cx: &mut Cx<'_>, from: PeerId, question: Message, out: &mut Vec<Output>) {
-        let rate = self.config.questions;
+        let Config { questions, value_kib: kib, .. } = self.config;
         let neighbor = self.neighbors.get_mut(&from).expect("only neighbors are heard");
-        if !neighbor.questions.take(cx.now, rate) {
+        if !neighbor.questions.take(cx.now, questions)
+            || !neighbor.brought.take_many(cx.now, kib, value_kib(&question))
+        {
             if let Message::Keep { nonce, .. } = question {
-                out.push(control(from, Message::Reply { nonce, reply: Reply::TooFast }));
+                self.say(from, Message::Reply { nonce, reply: Reply::TooFast }, out);
             }
             return self.bear(cx.now, from, out);
         }
@@ -208,6 +229,19 @@ impl Routing {
         }
     }
 
+    /// Says something that is no parcel.
+    pub(super) fn say(&mut self, to: PeerId, message: Message, out: &mut Vec<Output>) {
+        self.stats.control_sent_bytes += message.wire_len() as u64;
+        out.push(Output::Send { to, message, how: Delivery::Control });
+    }
+
+    /// The overlay measured how far away a neighbor is.
+    pub fn note_rtt(&mut self, peer: &PeerId, rtt: Duration) {
+        if let Some(neighbor) = self.neighbors.get_mut(peer) {
+            neighbor.rtt = Some(rtt);
+        }
+    }
+
     /// A neighbor said more than it may: borne for a while. Source: spec RO-5.
     pub(super) fn bear(&mut self, now: Time, from: PeerId, out: &mut Vec<Output>) {
         self.stats.throttled_count += 1;
@@ -217,10 +251,6 @@ impl Routing {
             out.push(Output::Event(Event::Misbehaved { peer: from, what }));
         }
     }
-}
-
-pub(super) fn control(to: PeerId, message: Message) -> Output {
-    Output::Send { to, message, how: Delivery::Control }
 }
 
 impl Machine for Routing {
@@ -240,6 +270,7 @@ impl Machine for Routing {
         while let Some(name) = self.timers.pop_due(cx.now) {
             match name {
                 timer::QUESTIONS => self.judge_questions(cx, out),
+                timer::PACE => self.ask_paced(cx, out),
                 timer::LOOK_UPS => self.judge_look_ups(cx, out),
                 timer::GETS => self.get_again(cx, out),
                 timer::TEND => self.tend(cx, out),

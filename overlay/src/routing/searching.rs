@@ -7,7 +7,7 @@ use super::api::{Event, Found, LookUpError, Members, Output, Quest};
 use super::asking::{Answer, Purpose};
 use super::look_up::{Goal, LookUp};
 use super::message::{MAX_FOUND, Message};
-use super::routing::{Routing, control, timer};
+use super::routing::{Routing, timer};
 use super::value::{Key, Value};
 use crate::places::{Place, place_of};
 use crate::record::Record;
@@ -51,7 +51,7 @@ impl Routing {
                 look_up.members = members;
                 for record in records {
                     // The overlay has checked them.
-                    look_up.add(place_of(&self.setup.ring, &record.peer()), record);
+                    look_up.add(place_of(&self.setup.ring, &record.peer()), record, true);
                 }
                 self.advance(cx, number, out);
             }
@@ -81,18 +81,30 @@ impl Routing {
         mut records: Vec<Arc<Record>>,
         out: &mut Vec<Output>,
     ) {
-        if !self.neighbors.contains_key(&to) {
-            return;
-        }
         records.retain(|record| record.peer() != to);
         records.truncate(MAX_FOUND);
-        out.push(control(
-            to,
-            match key {
-                None => Message::Found { nonce, records },
-                Some(key) => Message::Fetched { nonce, value: self.held(cx.now, &key), records },
-            },
-        ));
+        let value = key.map(|key| self.held(cx.now, &key));
+        let kib = value.iter().flatten().map(Value::kib).sum();
+        let rate = self.config.value_kib;
+        let Some(neighbor) = self.neighbors.get_mut(&to) else { return };
+        if !neighbor.given.take_many(cx.now, rate, kib) {
+            // Others have it as well, and whoever asks goes around us.
+            self.stats.throttled_count += 1;
+            return;
+        }
+        let answer = match value {
+            None => Message::Found { nonce, records },
+            Some(value) => Message::Fetched { nonce, value, records },
+        };
+        self.say(to, answer, out);
+    }
+
+    /// A member that was asked in a look-up takes long: others are asked meanwhile. Source: spec RO-8.
+    pub(super) fn look_up_slow(&mut self, cx: &mut Cx<'_>, number: u64, peer: PeerId, out: &mut Vec<Output>) {
+        let Some(look_up) = self.look_ups.get_mut(&number) else { return };
+        look_up.note_slow(&peer);
+        self.stats.slow_count += 1;
+        self.advance(cx, number, out);
     }
 
     /// A member that was asked in a look-up answered, or did not.
@@ -159,7 +171,7 @@ impl Routing {
             out.push(Output::Event(Event::Misbehaved { peer: source, what }));
             return false;
         }
-        look_up.add(place, record);
+        look_up.add(place, record, false);
         true
     }
 
@@ -174,6 +186,7 @@ impl Routing {
                 self.timers.set_sooner(timer::LOOK_UPS, cx.now + GREETING);
                 return;
             }
+            look_up.widen_if_disputed();
             if look_up.is_done() || look_up.is_exhausted(most) {
                 return self.conclude(cx, number, out);
             }
@@ -220,7 +233,7 @@ impl Routing {
                 out.push(Output::Event(Event::LookedUp { id, result }));
             }
             Goal::Put(id) => self.put_found(cx, id, &look_up, out),
-            Goal::Get(id, key) => self.get_found(cx, id, key, &look_up, out),
+            Goal::Get(id, _) => self.get_found(cx, id, &look_up, out),
             Goal::Parcel(id) => self.parcel_found(cx, id, &look_up, out),
         }
     }

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use stratus_core::{Cx, GroupAddress, PeerId, Time, Wire as _};
+use stratus_core::{Cx, Delivery, GroupAddress, PeerId, Time, Wire as _};
 
 use super::api::{Arrived, Event, Output, ReceiveMode, Send, SendError, SendResult, Way};
 use super::message::{MAX_HOPS, MAX_PAYLOAD, Message, Parcel};
 use super::neighbor::Neighbor;
-use super::routing::{Routing, control};
+use super::routing::Routing;
 
 /// A neighbor that was asked to end its link does so within a round trip, or not.
 const PARTING: Duration = Duration::from_secs(2);
@@ -63,7 +63,8 @@ impl Routing {
         let message = Message::Parcel(Parcel { hops: hops + 1, origin, to, payload });
         self.stats.sent_count += chosen.len() as u64;
         self.stats.sent_bytes += (chosen.len() * message.wire_len()) as u64;
-        out.extend(chosen.into_iter().map(|peer| control(peer, message.clone())));
+        let parcel = |to| Output::Send { to, message: message.clone(), how: Delivery::Control };
+        out.extend(chosen.into_iter().map(parcel));
         SendResult::Sent
     }
 

@@ -105,6 +105,11 @@ impl Value {
         Self::Signed(Box::new(Signed { public, name, sequence, payload, signature }))
     }
 
+    /// KiB that it takes, with what signs it.
+    pub(super) fn kib(&self) -> u32 {
+        self.wire_len().div_ceil(1_024) as u32
+    }
+
     /// Under what it is found.
     pub fn key(&self) -> Key {
         match self {

@@ -11,8 +11,11 @@ use crate::best::{View, standard};
 use crate::places::{Place, place_of};
 use crate::routing::{Arrived, Command, Config, Event, ReceiveMode, Send, SendError, SendResult, Setup, Way};
 
+mod alone;
 mod application;
+mod hostile;
 mod limits;
+mod pace;
 mod sends;
 
 const RING: RingKey = RingKey::new([3; 32]);

@@ -80,6 +80,14 @@ catalogue! {
     WINDOW_FILL: Gauge "stratus_multicast_window_fill_ratio" ["group", "stream"] "Share of the runs in the window that are held.";
     PUSH_SLICES: Gauge "stratus_multicast_push_slices" ["group", "stream", "direction"] "Slices of the stream that are pushed to us, and by us to others.";
     FETCHES: Counter "stratus_multicast_fetches_total" ["group", "stream", "result"] "Requests for runs that were sent.";
+    POSTS: Counter "stratus_posts_total" ["group", "result"] "Posts: posted here, delivered from others, duplicate, or refused and why.";
+    POSTS_HELD: Gauge "stratus_posts_held" ["group"] "Posts held for those who come late.";
+    POSTS_HELD_BYTES: Gauge "stratus_posts_held_bytes" ["group"] "Bytes of the posts held, with what signs them.";
+    POSTING_BYTES: Counter "stratus_posting_bytes_total" ["group", "direction", "kind"] "Bytes of messages about posts: data bring posts, control announces, asks and compares.";
+    ROUTING_BYTES: Counter "stratus_routing_bytes_total" ["group", "direction", "kind"] "Bytes of directed routing: data is sent to places and neighbors, control looks members up, keeps and reads values.";
+    ROUTING_QUESTIONS: Counter "stratus_routing_questions_total" ["group", "result"] "Members asked in look-ups and to keep values: asked, and of those slow and unanswered.";
+    ROUTING_THROTTLED: Counter "stratus_routing_throttled_total" ["group"] "Parcels and questions of neighbors dropped because there were too many.";
+    VALUES: Gauge "stratus_dht_values" ["group"] "Values kept here for the group.";
     SERVER_PEERS: Gauge "stratus_server_peers" [] "Clients connected to the rendezvous server.";
     SERVER_GROUPS: Gauge "stratus_server_groups" [] "Groups with a registered member.";
     SERVER_REGISTRATIONS: Gauge "stratus_server_registrations" [] "Registrations alive, over all groups.";

@@ -40,7 +40,8 @@ pub(crate) async fn run(options: &Play, console: Console) -> Result<(), Stop> {
     let mut signal = pin!(Signals::listen()?.first());
     let (session, entrance) =
         Session::open(&spec, &options.reach, part, MulticastConfig::default(), console).await?;
-    let admin = session.admin(&options.reach, Role::Play, &options.spec, &options.stream, console).await?;
+    let admin =
+        session.admin(&options.reach, Role::Play, &options.spec, Some(&options.stream), console).await?;
     let how = Options { purpose: Purpose::Player, overrides, ..Options::default() };
     let playing = session.group().play(&options.stream, how);
     let mut playback = playing.await.map_err(|error| of_play(&options.stream, &error))?;

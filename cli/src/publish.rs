@@ -47,7 +47,8 @@ pub(crate) async fn run(options: &Publish, console: Console) -> Result<(), Stop>
     }
     let mut feeder = Feeder::new(source::read(input, format(options)), None, console);
     let (session, entrance) = Session::open(&spec, &options.reach, Part::Relays, multicast, console).await?;
-    let admin = session.admin(&options.reach, Role::Publish, &options.spec, &options.stream, console).await?;
+    let admin =
+        session.admin(&options.reach, Role::Publish, &options.spec, Some(&options.stream), console).await?;
     let how = stratus::Publish { parameters: Some(parameters), ..stratus::Publish::default() };
     let result = stream(options, how, &session, entrance, &mut feeder, signal.as_mut(), console).await;
     drop((socket_file, admin));

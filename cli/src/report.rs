@@ -1,4 +1,4 @@
-//! What a running `publish` or `play` says of itself: its metrics, and the page that `stratus status` shows.
+//! What a running `publish`, `play`, `listen` or `chat` says of itself: its metrics, and the page that `stratus status` shows.
 
 mod samples;
 
@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use stratus::{Connection, ConnectionInfo, Group, GroupInfo, Neighbor, StreamInfo, Way};
+use stratus::{
+    Connection, ConnectionInfo, Group, GroupInfo, Neighbor, PostingInfo, RoutingStats, StreamInfo, Way,
+};
 use stratus_admin::{Ask, Check, Report};
 
 use self::samples::samples;
@@ -18,6 +20,21 @@ pub(crate) enum Role {
     Publish,
     /// It plays.
     Play,
+    /// It shows what is posted.
+    Listen,
+    /// It talks.
+    Chat,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Play => "play",
+            Self::Listen => "listen",
+            Self::Chat => "chat",
+        }
+    }
 }
 
 /// What is looked at.
@@ -28,8 +45,10 @@ pub(crate) struct Watched {
     /// What the group is called here; nothing of the groupspec.
     pub(crate) alias: String,
     pub(crate) role: Role,
-    /// The stream that is published or played.
-    pub(crate) stream: String,
+    /// The stream that is published or played, if one is.
+    pub(crate) stream: Option<String>,
+    /// Whether the group has posts.
+    pub(crate) has_posts: bool,
 }
 
 impl Watched {
@@ -48,7 +67,7 @@ impl Watched {
         let ways = self.group.ways().await.unwrap_or_default();
         let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "kind": match self.role { Role::Publish => "publish", Role::Play => "play" },
+            "kind": self.role.name(),
             "uptime_seconds": began.elapsed().as_secs(),
             "peer": self.connection.peer().to_string(),
             "listen": self.connection.local_addr().to_string(),
@@ -70,6 +89,8 @@ impl Watched {
             "neighbors": info.neighbors.iter().map(of_neighbor).collect::<Vec<_>>(),
             "ways": ways.collect::<Vec<_>>(),
             "streams": streams.collect::<Vec<_>>(),
+            "posts": self.has_posts.then(|| of_posts(&info.posting)),
+            "routing": info.routing.as_ref().map(of_routing),
         })
     }
 
@@ -78,7 +99,7 @@ impl Watched {
         let path = |path: stratus::MulticastPath| json!({ "bytes": path.bytes, "fragments": path.fragments });
         json!({
             "name": stream.name,
-            "is_ours": stream.name == self.stream,
+            "is_ours": self.stream.as_ref() == Some(&stream.name),
             "window_bytes": stream.window_bytes,
             "missing_runs": stream.holes,
             "subscribed_neighbors": stream.subscribed_neighbors,
@@ -106,6 +127,41 @@ fn checks(info: Option<&GroupInfo>) -> Vec<Check> {
         Some(_) => None,
     };
     vec![Check::new("socket", None), Check::new("joined", joined)]
+}
+
+fn of_posts(posting: &PostingInfo) -> Value {
+    let refused = &posting.refused;
+    json!({
+        "held": posting.held,
+        "held_bytes": posting.held_bytes,
+        "posted": posting.posted,
+        "delivered": posting.delivered,
+        "duplicates": posting.duplicates,
+        "refused": {
+            "from_the_future": refused.from_the_future,
+            "too_old": refused.too_old,
+            "too_many": refused.too_many,
+            "forged": refused.forged,
+        },
+        "sent_bytes": posting.sent.bytes,
+        "received_bytes": posting.received.bytes,
+        "control_sent_bytes": posting.control_sent_bytes,
+        "control_received_bytes": posting.control_received_bytes,
+    })
+}
+
+fn of_routing(routing: &RoutingStats) -> Value {
+    json!({
+        "values_kept": routing.values_now,
+        "parcels_sent": routing.sent_count,
+        "parcels_arrived": routing.arrived_count,
+        "look_ups": routing.look_up_count,
+        "questions": routing.question_count,
+        "unanswered": routing.unanswered_count,
+        "throttled": routing.throttled_count,
+        "control_sent_bytes": routing.control_sent_bytes,
+        "control_received_bytes": routing.control_received_bytes,
+    })
 }
 
 fn of_neighbor(neighbor: &Neighbor) -> Value {

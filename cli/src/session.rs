@@ -24,6 +24,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) struct Session {
     connection: Connection,
     group: Group,
+    has_posts: bool,
 }
 
 impl Session {
@@ -55,7 +56,8 @@ impl Session {
         let founder = here.filter(|_| is_founder);
         let patience = reach.patience();
         let entrance = Entrance { group: group.clone(), events, title, patience, founder, console };
-        Ok((Self { connection, group }, entrance))
+        let has_posts = spec.capabilities().posting;
+        Ok((Self { connection, group, has_posts }, entrance))
     }
 
     /// Opens the operator's listener, if one is wanted. It ends with what is given back.
@@ -64,7 +66,7 @@ impl Session {
         reach: &Reach,
         role: Role,
         spec: &str,
-        stream: &str,
+        stream: Option<&str>,
         console: Console,
     ) -> Result<Option<Admin>, Failure> {
         let Some(config) = reach.admin() else { return Ok(None) };
@@ -73,7 +75,8 @@ impl Session {
             group: self.group.clone(),
             alias: reach.alias(spec),
             role,
-            stream: stream.to_owned(),
+            stream: stream.map(str::to_owned),
+            has_posts: self.has_posts,
         };
         let admin = Admin::start(config, watched.asks()).await.map_err(|error| Failure::from(&error))?;
         console.note(format_args!("admin listener on http: {}", admin.local_addr()));

@@ -1,5 +1,7 @@
 //! `post`, `listen` and `chat` as real processes.
 
+#![allow(clippy::print_stdout)]
+
 mod common;
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -80,6 +82,14 @@ fn three_processes_talk_and_one_that_comes_late_hears_it_all() {
     ann.say("hello everybody");
     bob.hear("hello everybody");
     ears.hear("ann: hello everybody");
+    // How long that takes where all is in place; no bar, since it is the machine's as well.
+    for number in 0..5 {
+        let said = Instant::now();
+        ann.say(&format!("number {number}"));
+        bob.hear(&format!("number {number}"));
+        ears.hear(&format!("number {number}"));
+        println!("both others have it after {:.1?}", said.elapsed());
+    }
     bob.say("hello ann \u{1b}[2Jand \u{202e}others");
     let line = ann.hear("hello ann");
     assert!(line.ends_with("bob: hello ann \u{fffd}[2Jand \u{fffd}others"), "{line:?}");
@@ -121,6 +131,22 @@ fn lines_of_a_pipe_are_posted_and_the_end_of_it_is_the_end() {
     assert_eq!(posted.lines().len(), 3, "an id for each line that says something");
     ears.hear(": three");
     assert_eq!([": one", ": two", ": three"].map(|text| ears.count(text)), [1, 1, 1]);
+}
+
+#[test]
+fn a_post_over_the_limit_is_refused_with_what_to_do() {
+    let stage = Stage::new();
+    let here = ["--listen", "127.0.0.1:0", "--no-cache"];
+    let mut ears = Talker::start(&[&["listen", stage.viewer.as_str()], &here[..]].concat());
+    let longest = "x".repeat(8_192);
+    let posted = stratus(&[&["post", stage.viewer.as_str(), &longest], &here[..]].concat());
+    assert_eq!(posted.code, Some(0), "{}", posted.stderr);
+    ears.hear(&longest);
+    let refused = stratus(&[&["post", stage.viewer.as_str(), &format!("{longest}x")], &here[..]].concat());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    for part in ["error: the post is longer than 8192 bytes\n", "hint: say it in several posts"] {
+        assert!(refused.stderr.contains(part), "{part:?} in {}", refused.stderr);
+    }
 }
 
 #[test]

@@ -4,28 +4,13 @@
 
 mod common;
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{CLIP, Running, command, server_binary, stratus, until_written};
-
-/// A page of a listener: status and body.
-fn get(address: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).expect("the listener is there");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    (head[9..12].parse().expect("a status"), body.to_owned())
-}
-
-/// The value of a series in a page of metrics.
-fn value(metrics: &str, series: &str) -> Option<f64> {
-    metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
-}
+use common::{CLIP, Running, command, get, server_binary, stratus, until_written, value};
 
 /// A server, a publisher and a viewer, each with its listener.
 struct Scene {
@@ -105,6 +90,32 @@ fn each_program_says_how_it_is_and_what_it_counted() {
         }
     }
     drop(scene);
+}
+
+#[test]
+fn who_listens_counts_posts_and_says_so() {
+    let Some(binary) = server_binary() else { return };
+    let (_server, udp, _) = Running::server(&binary);
+    let made = stratus(&["group", "new", "talk", "--unique", "--server", &udp]);
+    let spec = made.lines()[0].to_owned();
+    let here = ["--listen", "127.0.0.1:0", "--no-cache"];
+    let listen = ["listen", &spec, "--admin", "127.0.0.1:0", "--alias", "talk"];
+    let mut listener = Running::start(&mut command(&[&listen[..], &here].concat()));
+    let at = listener.told("admin listener on http: ");
+    for text in ["one", "two"] {
+        let posted = stratus(&[&["post", spec.as_str(), text], &here[..]].concat());
+        assert_eq!(posted.code, Some(0), "{}", posted.stderr);
+    }
+    let delivered = "stratus_posts_total{group=\"talk\",result=\"delivered\"} ";
+    common::until("both posts being counted", || value(&get(&at, "/metrics").1, delivered) == Some(2.0));
+    let page = get(&at, "/metrics").1;
+    assert_eq!(value(&page, "stratus_posts_held{group=\"talk\"} "), Some(2.0), "{page}");
+    let brought = "stratus_posting_bytes_total{group=\"talk\",direction=\"rx\",kind=\"data\"} ";
+    assert!(value(&page, brought).is_some_and(|bytes| bytes > 200.0), "{page}");
+    let status: serde_json::Value = serde_json::from_str(&get(&at, "/status").1).expect("JSON");
+    let group = &status["groups"][0];
+    assert_eq!((&status["kind"], &group["posts"]["delivered"]), (&"listen".into(), &2.into()));
+    assert_eq!(group["posts"]["refused"]["forged"], 0);
 }
 
 /// A program of the Debian package `prometheus`. Without it the test is skipped, but not where all is tested.

@@ -557,7 +557,7 @@ impl Host {
         }
         let streams: Vec<_> = self.node.multicast().streams().collect();
         let posting = self.node.posting().map_or_else(Default::default, |posting| posting.info());
-        let routing = self.node.routing().map_or_else(Default::default, |routing| routing.stats());
+        let routing = self.node.routing().map(|routing| routing.stats());
         let now = Instant::now();
         let multicast = |(stream, info): &(multicast::StreamId, multicast::StreamInfo)| {
             let rates = self.meter.rates(now, Counted::Stream(*stream), (&info.counters).into());
@@ -567,9 +567,10 @@ impl Host {
             multicast: streams.iter().map(multicast).collect(),
             services: NetGroupInfo::of(
                 self.meter.rates(now, Counted::Posting, (&posting).into()),
-                self.meter.rates(now, Counted::Routing, (&routing).into()),
+                self.meter.rates(now, Counted::Routing, (&routing.unwrap_or_default()).into()),
             ),
             posting,
+            routing,
             objects: self.node.replication().map(stratus_replication::Replication::stats),
             group: self.entry.group(),
             peer: self.endpoint.peer(),

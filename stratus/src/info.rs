@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stratus_core::{GroupAddress, GroupId, Histogram, PeerId, RingArc};
 use stratus_multicast::{StreamId, StreamInfo};
-use stratus_overlay::Neighbor;
+use stratus_overlay::{Neighbor, routing};
 use stratus_posting::PostingInfo;
 use stratus_transport::{Buffers, Drops, EndpointCounters, HandshakeCounters};
 
@@ -39,6 +39,8 @@ pub struct GroupInfo {
     pub multicast: Vec<(StreamId, NetStreamMulticastInfo)>,
     /// What was counted about posts; nothing where the group has none.
     pub posting: PostingInfo,
+    /// What was counted about directed routing and kept values; `None` where the group has none.
+    pub routing: Option<routing::Stats>,
     /// `NetGroupInfo`.
     pub services: NetGroupInfo,
     /// Counters of object replication; `None` where the group has none.

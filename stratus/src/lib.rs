@@ -70,7 +70,7 @@ pub use stratus_multicast::{
 };
 pub use stratus_overlay::routing::{
     Config as RoutingConfig, Found, Got, Key, MAX_PAYLOAD as MOST_ROUTED_BYTES, ReceiveMode, SendError,
-    SendResult, Value,
+    SendResult, Stats as RoutingStats, Value,
 };
 pub use stratus_overlay::{
     Arrival, Changes, Config as OverlayConfig, Departure, Neighbor, Reason, Stats as OverlayStats,

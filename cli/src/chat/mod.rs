@@ -11,6 +11,7 @@ use stratus::MulticastConfig;
 use crate::args::Chat;
 use crate::consent::Part;
 use crate::console::{self, Console};
+use crate::report::Role;
 use crate::session::Session;
 use crate::signals::Signals;
 use crate::spec;
@@ -28,11 +29,13 @@ pub(crate) async fn run(options: &Chat, console: Console) -> Result<(), Stop> {
     let mut signal = pin!(Signals::listen()?.first());
     let multicast = MulticastConfig::default();
     let (session, entrance) = Session::open(&spec, &options.reach, Part::Relays, multicast, console).await?;
+    let admin = session.admin(&options.reach, Role::Chat, &options.spec, None, console).await?;
     let result = if is_screen {
         terminal::talk(&session, name, &title, entrance, signal.as_mut()).await
     } else {
         pipe::talk(options, &session, name.as_deref(), entrance, signal.as_mut(), console).await
     };
+    drop(admin);
     session.close().await;
     result
 }

@@ -1,4 +1,4 @@
-use stratus::{Arrival, ConnectionInfo, Departure, GroupInfo, Reason, StreamInfo};
+use stratus::{Arrival, ConnectionInfo, Departure, GroupInfo, PostingInfo, Reason, RoutingStats, StreamInfo};
 use stratus_admin::metrics::{self, MOST_STREAMS, Samples};
 use stratus_admin::transport;
 
@@ -15,11 +15,22 @@ pub(super) fn samples(watched: &Watched, connection: &ConnectionInfo, info: Opti
     let (sent, received) = controls.fold((0, 0), |(sent, received), counters| {
         (sent + counters.control_sent_bytes, received + counters.control_received_bytes)
     });
+    let (posting, routing) = (&info.posting, info.routing.unwrap_or_default());
+    let sent = sent + posting.control_sent_bytes + routing.control_sent_bytes;
+    let received = received + posting.control_received_bytes + routing.control_received_bytes;
     samples.count(metrics::CONTROL_BYTES, &["tx", "peer"], sent + info.overlay_sent_bytes);
     samples.count(metrics::CONTROL_BYTES, &["rx", "peer"], received + info.overlay_received_bytes);
     samples.durations(metrics::CONNECTION_RTT, &[], &info.round_trips);
     overlay(&mut samples, &watched.alias, info);
-    of_stream(&mut samples, [&watched.alias, &watched.stream], info.stream(&watched.stream));
+    if let Some(stream) = &watched.stream {
+        of_stream(&mut samples, [&watched.alias, stream], info.stream(stream));
+    }
+    if watched.has_posts {
+        posts(&mut samples, &watched.alias, &info.posting);
+    }
+    if let Some(routing) = &info.routing {
+        routes(&mut samples, &watched.alias, routing);
+    }
     for (name, delays) in info.delays.iter().take(MOST_STREAMS) {
         samples.durations(metrics::DELAY, &[&watched.alias, name], delays);
     }
@@ -73,6 +84,55 @@ fn changes(samples: &mut Samples, group: &str, info: &GroupInfo) {
         let total = counted.changes.departed(why);
         samples.count(metrics::NEIGHBOR_CHANGES, &[group, "disconnect", why.name()], total);
     }
+}
+
+fn posts(samples: &mut Samples, group: &str, posting: &PostingInfo) {
+    let refused = &posting.refused;
+    let results = [
+        ("posted", posting.posted),
+        ("delivered", posting.delivered),
+        ("duplicate", posting.duplicates),
+        ("refused_future", refused.from_the_future),
+        ("refused_old", refused.too_old),
+        ("refused_many", refused.too_many),
+        ("refused_forged", refused.forged),
+    ];
+    for (result, total) in results {
+        samples.count(metrics::POSTS, &[group, result], total);
+    }
+    samples.set(metrics::POSTS_HELD, &[group], posting.held as f64);
+    samples.set(metrics::POSTS_HELD_BYTES, &[group], posting.held_bytes as f64);
+    let bytes = [
+        ("tx", "data", posting.sent.bytes),
+        ("tx", "control", posting.control_sent_bytes),
+        ("rx", "data", posting.received.bytes),
+        ("rx", "control", posting.control_received_bytes),
+    ];
+    for (direction, kind, total) in bytes {
+        samples.count(metrics::POSTING_BYTES, &[group, direction, kind], total);
+    }
+}
+
+fn routes(samples: &mut Samples, group: &str, routing: &RoutingStats) {
+    let bytes = [
+        ("tx", "data", routing.sent_bytes),
+        ("tx", "control", routing.control_sent_bytes),
+        ("rx", "data", routing.arrived_bytes),
+        ("rx", "control", routing.control_received_bytes),
+    ];
+    for (direction, kind, total) in bytes {
+        samples.count(metrics::ROUTING_BYTES, &[group, direction, kind], total);
+    }
+    let questions = [
+        ("asked", routing.question_count),
+        ("slow", routing.slow_count),
+        ("unanswered", routing.unanswered_count),
+    ];
+    for (result, total) in questions {
+        samples.count(metrics::ROUTING_QUESTIONS, &[group, result], total);
+    }
+    samples.count(metrics::ROUTING_THROTTLED, &[group], routing.throttled_count);
+    samples.set(metrics::VALUES, &[group], routing.values_now as f64);
 }
 
 /// A stream that is waited for has its counters already, at 0.

@@ -9,6 +9,7 @@ use crate::args::Listen;
 use crate::consent::Part;
 use crate::console::Console;
 use crate::events;
+use crate::report::Role;
 use crate::session::{Presence, Session};
 use crate::signals::Signals;
 use crate::spec;
@@ -22,6 +23,7 @@ pub(crate) async fn run(options: &Listen, console: Console) -> Result<(), Stop> 
     let part = Part::Relays;
     let (session, entrance) =
         Session::open(&spec, &options.reach, part, MulticastConfig::default(), console).await?;
+    let admin = session.admin(&options.reach, Role::Listen, &options.spec, None, console).await?;
     let mut hearing = Hearing::begin(session.group()).await;
     let mut has_said = false;
     let ended = tokio::select! {
@@ -29,6 +31,7 @@ pub(crate) async fn run(options: &Listen, console: Console) -> Result<(), Stop> 
         failure = entrance.failed(Presence::Linked) => Err(failure.into()),
         signal = &mut signal => Err(Stop::Signal(signal)),
     };
+    drop(admin);
     session.close().await;
     match ended {
         // Being told to stop is how listening ends.

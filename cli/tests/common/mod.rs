@@ -3,8 +3,8 @@
 //! Each test file uses a part of it.
 #![allow(dead_code, clippy::print_stderr)]
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -159,6 +159,21 @@ impl Finished {
     }
 }
 
+/// A page of a listener: status and body.
+pub(crate) fn get(address: &str, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the listener is there");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    (head[9..12].parse().expect("a status"), body.to_owned())
+}
+
+/// The value of a series in a page of metrics.
+pub(crate) fn value(metrics: &str, series: &str) -> Option<f64> {
+    metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+}
+
 /// A rendezvous server in this process, and a group that names it.
 pub(crate) struct Stage {
     runtime: Runtime,
@@ -219,7 +234,6 @@ impl Stage {
 
     /// Publishes five bytes as `cam`, and ends when `is_seen` holds: who comes late gets them as well.
     pub(crate) fn publish_a_word(&self, options: &[&str], is_seen: impl FnMut() -> bool) -> Finished {
-        use std::io::Write as _;
         let arguments = ["publish", &self.publisher, "cam", "--raw", "--listen", "127.0.0.1:0"];
         let mut publisher =
             command(&[&arguments, options].concat()).stdin(Stdio::piped()).spawn().expect("built");

@@ -20,7 +20,7 @@ pub(super) enum Counted {
     Stream(StreamId),
     /// All posts.
     Posting,
-    /// All parcels.
+    /// All parcels, look-ups and values.
     Routing,
 }
 
@@ -63,7 +63,12 @@ impl From<&PostingInfo> for Totals {
 
 impl From<&routing::Stats> for Totals {
     fn from(stats: &routing::Stats) -> Self {
-        Self { data_sent: stats.sent_bytes, data_received: stats.arrived_bytes, ..Self::default() }
+        Self {
+            data_sent: stats.sent_bytes,
+            control_sent: stats.control_sent_bytes,
+            data_received: stats.arrived_bytes,
+            control_received: stats.control_received_bytes,
+        }
     }
 }
 

@@ -103,9 +103,9 @@ pub struct NetGroupInfo {
     pub posting_receive_data_bytes_per_second: u64,
     /// Announcements, requests and comparisons.
     pub posting_receive_control_bytes_per_second: u64,
-    /// What was sent to places and neighbors, as a neighbor or on its way.
+    /// What was sent to places and neighbors, as a neighbor or on its way, and for look-ups and values.
     pub routing_send_bytes_per_second: u64,
-    /// What came, for here or on its way.
+    /// What came, for here or on its way, and for look-ups and values.
     pub routing_receive_bytes_per_second: u64,
     /// 0: there is no object replication yet.
     pub object_replication_send_bytes_per_second: u64,
@@ -120,8 +120,8 @@ impl NetGroupInfo {
             posting_send_control_bytes_per_second: posting.send_control,
             posting_receive_data_bytes_per_second: posting.receive_data,
             posting_receive_control_bytes_per_second: posting.receive_control,
-            routing_send_bytes_per_second: routing.send_data,
-            routing_receive_bytes_per_second: routing.receive_data,
+            routing_send_bytes_per_second: routing.send_data + routing.send_control,
+            routing_receive_bytes_per_second: routing.receive_data + routing.receive_control,
             ..Self::default()
         }
     }

@@ -67,7 +67,9 @@ async fn a_reader_cannot_post_and_a_group_without_posts_has_none() {
     let reading = Groupspec::parse(&right.to_string_without_authorizations()).unwrap();
     let connection = start(Connection::builder().listen(loopback())).await;
     let (reader, writer) = (connection.join(&reading).await.unwrap(), connection.join(&right).await.unwrap());
-    assert_eq!(reader.post("no").await, Err(PostError::NotAuthorized));
+    let refused = reader.post("no").await.unwrap_err();
+    assert_eq!(refused, PostError::NotAuthorized);
+    assert_eq!(refused.to_string(), "this groupspec does not authorize posting");
     assert!(writer.post("yes").await.is_ok(), "the right is the handle's");
     assert_eq!(reader.post("still no").await, Err(PostError::NotAuthorized));
     let silent = Capabilities { posting: false, ..Capabilities::services() };
@@ -83,14 +85,20 @@ async fn what_is_too_long_or_too_fast_is_refused_with_the_reason() {
     let config = PostingConfig { max_posts_per_interval: 2, ..PostingConfig::default() };
     let connection = start(Connection::builder().listen(loopback()).posting(config)).await;
     let group = connection.join(&spec(74)).await.unwrap();
-    assert_eq!(group.post(vec![7; 8_193]).await, Err(PostError::TooLong));
+    let refused = group.post(vec![7; 8_193]).await.unwrap_err();
+    assert_eq!(
+        (refused, refused.to_string().as_str()),
+        (PostError::TooLong, "the post is longer than 8192 bytes")
+    );
     let mut outcomes = Vec::new();
     // An interval may begin among them: of five in a row one is too many in any case.
     for _ in 0..5 {
         outcomes.push(group.post("quick").await);
     }
     let is_too_fast = |outcome: &&Result<_, _>| matches!(outcome, Err(PostError::TooFast { .. }));
-    assert!(outcomes.iter().any(|outcome| is_too_fast(&outcome)));
+    let refused = outcomes.iter().find(is_too_fast).and_then(|outcome| outcome.as_ref().err());
+    let said = refused.expect("one is too many").to_string();
+    assert!(said.starts_with("posting faster than the group allows: wait "), "{said}");
     assert!(outcomes.iter().filter(|outcome| outcome.is_ok()).count() >= 2);
     connection.close().await;
 }

@@ -125,6 +125,8 @@ async fn a_value_is_found_by_another_member_and_an_older_one_is_refused() {
     second.dht().put_signed(&signer, "count", 4, "four").await.unwrap();
     let older = first.dht().put_signed(&signer, "count", 3, "three").await;
     assert_eq!(older, Err(PutError::Older { kept: 4 }));
+    let said = older.unwrap_err().to_string();
+    assert_eq!(said, "sequence 4 is kept already, and only a higher one replaces it");
     let got = first.dht().get(key).await.unwrap();
     assert_eq!((&got.value.payload()[..], got.copies), (&b"four"[..], 3));
     let nothing = first.dht().get(Key::from_bytes([7; 32])).await;
@@ -147,7 +149,9 @@ async fn alone_there_is_nobody_to_ask() {
     let connection = start(Connection::builder().listen(loopback())).await;
     let group = connection.join(&spec(67)).await.unwrap();
     let place = GroupAddress::from_bytes([3; 32]);
-    assert_eq!(group.look_up(place).await, Err(LookUpError::Alone));
+    let refused = group.look_up(place).await.unwrap_err();
+    assert_eq!(refused, LookUpError::Alone);
+    assert_eq!(refused.to_string(), "the group has no other member that could be asked");
     assert_eq!(group.dht().put("seven").await, Err(PutError::Alone));
     assert_eq!(group.dht().get(Key::from_bytes([7; 32])).await, Err(GetError::Alone));
     connection.close().await;

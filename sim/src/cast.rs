@@ -66,6 +66,8 @@ pub(crate) struct Role {
     pub(crate) part: Part,
     pub(crate) joined_at: Time,
     pub(crate) left_at: Option<Time>,
+    /// Whether it went without a word.
+    pub(crate) was_killed: bool,
 }
 
 /// Everybody that ever joined, by number: publishers first, then viewers, then those that play nothing, then
@@ -119,7 +121,7 @@ impl Cast {
     }
 
     pub(crate) fn add(&mut self, part: Part, joined_at: Time) {
-        self.roles.push(Role { part, joined_at, left_at: None });
+        self.roles.push(Role { part, joined_at, left_at: None, was_killed: false });
     }
 
     pub(crate) fn part(&self, member: u32) -> Part {

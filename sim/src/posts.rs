@@ -20,7 +20,7 @@ const PARTING: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct PostScore {
     posts: Vec<Posted>,
-    delays: Histogram,
+    pub(crate) delays: Histogram,
     /// Bytes of bodies shown.
     shown_bytes: u64,
     duplicates: u64,
@@ -66,25 +66,41 @@ impl PostScore {
         let mut body = (self.posts.len() as u64).to_be_bytes().to_vec();
         body.resize(size.max(8), b'.');
         let body = Bytes::from(body);
-        self.posts.push(Posted { at, by, body: body.clone(), shown: Vec::new() });
+        self.said(at, by, body.clone());
         body
+    }
+
+    /// Member `by` says this now.
+    pub(crate) fn said(&mut self, at: Time, by: u32, body: Bytes) {
+        self.posts.push(Posted { at, by, body, shown: Vec::new() });
+    }
+
+    /// All that was said: when, by whom, what.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Time, u32, &Bytes)> {
+        self.posts.iter().map(|posted| (posted.at, posted.by, &posted.body))
     }
 
     /// Something about posts reaches a member.
     pub(crate) fn arrived(&mut self, message: &posting::Message, length: u32) {
         match message {
             posting::Message::Posts(posts) => {
-                self.body_bytes += posts.iter().map(|post| post.body().len() as u64).sum::<u64>();
-                self.data_bytes += u64::from(length);
+                self.received(posts.iter().map(|post| post.body().len() as u64).sum(), length);
             }
-            _ => self.control_bytes += u64::from(length),
+            _ => self.received(0, length),
         }
+    }
+
+    /// A message with so many bytes of bodies reaches a member.
+    pub(crate) fn received(&mut self, body_bytes: u64, length: u32) {
+        self.body_bytes += body_bytes;
+        let all = if body_bytes > 0 { &mut self.data_bytes } else { &mut self.control_bytes };
+        *all += u64::from(length);
     }
 
     /// Posting tells a member's owner something.
     pub(crate) fn heard(&mut self, now: Time, member: u32, event: &posting::Event, faults: &mut Faults) {
         match event {
-            posting::Event::Post(post) => self.shown(now, member, post, faults),
+            posting::Event::Post(post) => self.shown(now, member, post.body(), faults),
             posting::Event::Misbehaved { what, .. } => {
                 faults.add(now, member, || format!("an honest neighbor was accused: {what}"));
             }
@@ -96,12 +112,11 @@ impl PostScore {
     }
 
     /// No post twice, none that was not posted.
-    fn shown(&mut self, now: Time, member: u32, post: &posting::Post, faults: &mut Faults) {
-        let number = post.body().first_chunk().map(|number| u64::from_be_bytes(*number) as usize);
-        let Some(posted) = number.and_then(|number| self.posts.get_mut(number)) else {
+    pub(crate) fn shown(&mut self, now: Time, member: u32, body: &Bytes, faults: &mut Faults) {
+        let Some(posted) = number_of(body).and_then(|number| self.posts.get_mut(number)) else {
             return faults.add(now, member, || "a post nobody made".into());
         };
-        if posted.body != *post.body() {
+        if posted.body != *body {
             return faults.add(now, member, || "a post is not as it was made".into());
         }
         let place = member as usize;
@@ -147,12 +162,16 @@ impl PostScore {
     }
 
     /// How long a post took to a member that was owed it.
-    pub(crate) fn note_delay(&mut self, now: Time, role: &Role, post: &posting::Post) {
-        let number = post.body().first_chunk().map(|number| u64::from_be_bytes(*number) as usize);
-        if let Some(posted) = number.and_then(|number| self.posts.get(number))
+    pub(crate) fn note_delay(&mut self, now: Time, role: &Role, body: &Bytes) {
+        if let Some(posted) = number_of(body).and_then(|number| self.posts.get(number))
             && role.joined_at + ARRIVED <= posted.at
         {
             self.delays.add(now.since(posted.at));
         }
     }
+}
+
+/// Which post says this.
+fn number_of(body: &Bytes) -> Option<usize> {
+    body.first_chunk().map(|number| u64::from_be_bytes(*number) as usize)
 }

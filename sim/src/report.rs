@@ -223,7 +223,7 @@ pub struct RingResults {
     pub values: u64,
     /// Share of them that was said to be kept.
     pub values_kept: f64,
-    /// Reads of values that were kept.
+    /// Reads of values that were kept, but those whose readers went before the answer.
     pub reads: u64,
     /// Share of them that found the value.
     pub reads_right: f64,
@@ -295,7 +295,8 @@ pub struct PartResults {
     pub continuity: f64,
 }
 
-/// What came of the same stream by the rules of others.
+/// What came of the same stream, or the same posts, by the rules of others. Of posts `delivered_ratio` is what
+/// `arrival_share` is, and ratios are to bodies shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct RivalResults {
     /// Messages published; each is one fragment.
@@ -322,6 +323,8 @@ pub struct RivalResults {
     pub last_of_theirs: f64,
     /// Our `received_ratio` for one of theirs.
     pub bytes_of_theirs: f64,
+    /// Our `copies` for one of theirs.
+    pub payload_of_theirs: f64,
 }
 
 /// How long a run took here; no part of what is reproducible.
@@ -338,12 +341,17 @@ pub struct Timing {
 }
 
 impl RivalResults {
-    /// With ours held against it.
+    /// With ours held against it: the stream, or where there is none the posts.
     pub(crate) fn beside(self, ours: &Results) -> Self {
+        let (p99_ms, received_ratio, copies) = match &ours.posts {
+            Some(posts) => (posts.p99_ms, posts.received_ratio, posts.copies),
+            None => (ours.p99_ms, ours.received_ratio, ours.copies),
+        };
         Self {
-            p99_of_theirs: ratio(ours.p99_ms, self.p99_ms),
+            p99_of_theirs: ratio(p99_ms, self.p99_ms),
             last_of_theirs: ratio(ours.last_ms, self.last_ms),
-            bytes_of_theirs: ratio(ours.received_ratio, self.received_ratio),
+            bytes_of_theirs: ratio(received_ratio, self.received_ratio),
+            payload_of_theirs: ratio(copies, self.copies),
             ..self
         }
     }

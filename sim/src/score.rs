@@ -220,7 +220,7 @@ impl Score {
         if let Some(posts) = &mut self.posts {
             posts.heard(now, member, event, &mut self.faults);
             if let posting::Event::Post(post) = event {
-                posts.note_delay(now, &self.cast.roles[member as usize], post);
+                posts.note_delay(now, &self.cast.roles[member as usize], post.body());
                 return (3, post.sequence());
             }
         }

@@ -223,6 +223,8 @@ impl Machine for GossipSub {
                     out.extend(self.links.keys().map(|to| data(*to, &payload)));
                 }
             }
+            // The end of its links says it all.
+            Input::Command(Order::Leave) => {}
         }
     }
 

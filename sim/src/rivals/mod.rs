@@ -12,11 +12,13 @@ mod gossipsub;
 mod hyparview;
 mod play;
 mod plumtree;
+mod talk;
 mod tally;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use play::play;
+pub(crate) use talk::{Talked, talk};
 
 /// A member that plays by the rules of others.
 trait Rival: Member<Command = Order, Event = Bytes> {
@@ -35,4 +37,6 @@ enum Order {
     ConnectFailed(PeerId),
     /// Send this to everybody.
     Publish(Bytes),
+    /// It is about to go: whatever it says last.
+    Leave,
 }

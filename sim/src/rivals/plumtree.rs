@@ -261,6 +261,8 @@ impl Machine for Plumtree {
                 }
             }
             Input::Command(Order::Publish(payload)) => self.spread(cx.now, None, &payload, 0, out),
+            // Nobody goes while it plays.
+            Input::Command(Order::Leave) => {}
         }
     }
 

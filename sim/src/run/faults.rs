@@ -84,7 +84,9 @@ impl Run<'_> {
     }
 
     fn kill_one(&mut self, victim: u32) {
-        self.world.watch.cast.roles[victim as usize].left_at = Some(self.world.now());
+        let now = self.world.now();
+        let role = &mut self.world.watch.cast.roles[victim as usize];
+        (role.left_at, role.was_killed) = (Some(now), true);
         self.world.kill(victim);
         self.plan(self.world.now() + LISTED_FOR, Act::Unlist(victim));
     }

@@ -78,9 +78,13 @@ pub fn run(scenario: &Scenario, options: Options) -> Outcome {
     let mut run = Run::new(scenario, options);
     run.play();
     let window = run.config.multicast.window_duration;
+    let talked = if scenario.rivals.is_empty() { None } else { run.talked() };
     let mut outcome = run.outcome();
     for opponent in &scenario.rivals {
-        let (theirs, delay) = rivals::play(scenario, *opponent, window);
+        let (theirs, delay) = match &talked {
+            Some(talked) => rivals::talk(scenario, talked),
+            None => rivals::play(scenario, *opponent, window),
+        };
         outcome.results.rivals.insert(opponent.name(), theirs.beside(&outcome.results));
         if let Some(series) = &mut outcome.series {
             series.rivals.insert(opponent.name().into(), delay);

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use stratus_core::Time;
 use stratus_posting as posting;
 
 use super::{Act, Run};
+use crate::rivals::Talked;
 
 /// Before the end nothing more is posted: what is has to be everywhere.
 const LAST_WORD: Duration = Duration::from_secs(5);
@@ -12,7 +14,7 @@ const SETTLED: Duration = Duration::from_secs(3);
 /// Members that post.
 impl Run<'_> {
     /// Plans the moments, evenly by chance over the run.
-    pub(super) fn plan_posts(&mut self, start: stratus_core::Time) {
+    pub(super) fn plan_posts(&mut self, start: Time) {
         let Some(posts) = self.scenario.posts else { return };
         let span = self.scenario.secs.saturating_sub(LAST_WORD);
         let count = posts.share * f64::from(self.scenario.members) * posts.rate * span.as_secs_f64();
@@ -20,6 +22,14 @@ impl Run<'_> {
             let at = start + self.chance.between(Duration::ZERO, span);
             self.plan(at, Act::Post);
         }
+    }
+
+    /// What others need to say the same, if anything was said.
+    pub(super) fn talked(&self) -> Option<Talked> {
+        let watch = &self.world.watch;
+        let posts = watch.posts.as_ref()?.all().map(|(at, by, body)| (at, by, body.clone())).collect();
+        let counts_from = Time::ZERO + self.scenario.join_over + self.scenario.settle;
+        Some(Talked { roles: watch.cast.roles.clone(), posts, counts_from })
     }
 
     /// One of those that post, or of those that came in their place, says something.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use stratus_core::Time;
 use stratus_multicast::MulticastInfo;
 
-use super::{Run, ring};
+use super::Run;
 use crate::cast::{Part, Role};
 use crate::histogram::Histogram;
 use crate::member::Purpose;
@@ -93,7 +93,8 @@ impl Run<'_> {
     pub(super) fn results(&mut self) -> Results {
         let totals = self.world.totals();
         let group = self.group_results();
-        let ring = self.ring.as_mut().map(ring::Ring::results);
+        let world = &self.world;
+        let ring = self.ring.as_mut().map(|ring| ring.results(|member| world.is_alive(member)));
         let watch = &mut self.world.watch;
         let posts = watch.posts.as_mut().map(|posts| posts.results(&watch.cast.roles));
         let score = &self.world.watch;

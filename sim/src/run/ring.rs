@@ -34,7 +34,8 @@ pub(super) struct Ring {
     /// Those that were put, by the number of their put.
     puts: BTreeMap<u64, usize>,
     kept: Vec<usize>,
-    reads: BTreeMap<u64, Key>,
+    /// Who reads what.
+    reads: BTreeMap<u64, (u32, Key)>,
     hops: Vec<u8>,
     asked: u64,
     tally: Tally,
@@ -87,7 +88,10 @@ impl Ring {
         due as u64
     }
 
-    pub(super) fn results(&mut self) -> RingResults {
+    /// What came of it; who is gone was owed no answer.
+    pub(super) fn results(&mut self, is_alive: impl Fn(u32) -> bool) -> RingResults {
+        let unowed = self.reads.values().filter(|(reader, _)| !is_alive(*reader)).count() as u64;
+        self.tally.reads -= unowed;
         let Tally { sends, sends_right, look_ups, look_ups_right, puts, reads, reads_right } = self.tally;
         self.hops.sort_unstable();
         let share = |part: u64, whole: u64| ratio(part as f64, whole as f64);
@@ -229,7 +233,7 @@ impl Run<'_> {
         let Some(member) = self.someone(ring) else { return };
         let id = ring.begin(self.world.now());
         let key = ring.values[kept].key();
-        ring.reads.insert(id, key);
+        ring.reads.insert(id, (member, key));
         ring.tally.reads += 1;
         self.tell(member, routing::Command::Get { id, key });
     }
@@ -280,7 +284,7 @@ impl Run<'_> {
 
     fn got(&mut self, at: Time, id: u64, got: Option<Box<Got>>) {
         let Some(ring) = &mut self.ring else { return };
-        let (Some(key), Some(begun)) = (ring.reads.remove(&id), ring.begun.remove(&id)) else { return };
+        let (Some((_, key)), Some(begun)) = (ring.reads.remove(&id), ring.begun.remove(&id)) else { return };
         ring.tally.reads_right += u64::from(got.is_some_and(|got| got.value.key() == key));
         ring.read.add(at.since(begun));
     }

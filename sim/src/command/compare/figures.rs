@@ -40,6 +40,7 @@ const LESS: &[&str] = &[
     "p95_ms",
     "p99_ms",
     "p99_of_theirs",
+    "payload_of_theirs",
     "received_ratio",
     "recovered_s",
     "repair_p99_ms",

@@ -2,7 +2,7 @@
 //!
 //! Nouns: [`PeerId`], [`GroupId`], [`GroupAddress`] and its ring arithmetic, [`Time`], [`Rng`], [`Verify`],
 //! the [`Machine`] trait with its [`Input`] and [`Output`], [`Timers`], the wire codec ([`Reader`],
-//! [`Writer`], [`Wire`]), [`BitSet`], [`Bucket`], [`Histogram`], and the [`testing`] kit that runs machines over a
+//! [`Writer`], [`Wire`]), [`BitSet`], [`Bucket`], [`Histogram`], [`Roster`], and the [`testing`] kit that runs machines over a
 //! made-up network.
 //!
 //! It refuses to have a clock, a socket, a task or a lock, and it never iterates in hash order.
@@ -17,6 +17,7 @@ mod machine;
 mod plain;
 mod ring;
 mod rng;
+mod roster;
 pub mod testing;
 mod time;
 mod timers;
@@ -32,6 +33,7 @@ pub use lookup::Lookup;
 pub use machine::{Cx, Deadline, Delivery, Input, Machine, Output, Priority, drive};
 pub use ring::{Arc as RingArc, Distance, GroupAddress, RingKey};
 pub use rng::Rng;
+pub use roster::Roster;
 pub use time::Time;
 pub use timers::Timers;
 pub use verify::{CachingVerify, Digest, DirectVerify, Verify};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Cx, Deadline, Delivery, Machine, PeerId, Time};
+use stratus_core::{Cx, Deadline, Delivery, Machine, PeerId, Roster, Time};
 
 use crate::announcement::MAX_NAME;
 use crate::api::{Command, Event, Input, Output, Publish, PublishError, Setup};
@@ -28,7 +28,7 @@ pub struct Multicast {
     setup: Setup,
     record: Bytes,
     /// Connected members.
-    connected: BTreeMap<PeerId, Linked>,
+    connected: Roster<Linked>,
     streams: BTreeMap<StreamAlias, Swarm>,
     /// Subscribed names, and what each found.
     subscriptions: BTreeMap<String, Subscription>,
@@ -51,7 +51,7 @@ impl Multicast {
             config,
             setup,
             record: Bytes::new(),
-            connected: BTreeMap::new(),
+            connected: Roster::new(),
             streams: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             wake_at: None,

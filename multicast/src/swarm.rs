@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{BitSet, Cx, Delivery, PeerId, Priority, Time, Wire};
+use stratus_core::{BitSet, Cx, Delivery, PeerId, Priority, Roster, Time, Wire};
 
 use crate::api::Output;
 use crate::children::Children;
@@ -114,7 +114,7 @@ pub(crate) struct Swarm {
     properties: Properties,
     life: Life,
     /// Connected members that subscribe or publish.
-    neighbors: BTreeMap<PeerId, Neighbor>,
+    neighbors: Roster<Neighbor>,
     /// Records of subscribers that we heard of, connected or not.
     subscribers: BTreeMap<PeerId, Bytes>,
     links: Links,
@@ -168,7 +168,7 @@ impl Swarm {
             role,
             properties: Properties::of(&announcement.parameters, config, &Overrides::default()),
             life: Life::new(),
-            neighbors: BTreeMap::new(),
+            neighbors: Roster::new(),
             subscribers: BTreeMap::new(),
             links: Links::default(),
             join: Join::default(),

@@ -1,8 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stratus_core::{
-    Cx, Deadline, GroupAddress, GroupId, Identity, Machine, PeerId, RingArc, RingKey, Time, Timers,
+    Cx, Deadline, GroupAddress, GroupId, Identity, Machine, PeerId, RingArc, RingKey, Roster, Time, Timers,
 };
 
 use crate::absent::Absent;
@@ -63,7 +63,7 @@ pub struct Overlay {
     pins: BTreeSet<PeerId>,
     /// Whom look-ups need for a moment.
     sought: BTreeSet<PeerId>,
-    links: BTreeMap<PeerId, Link>,
+    links: Roster<Link>,
     dials: Dials,
     asked: Asked,
     /// How many more members may be heard of for hard times while neighbors come and go.
@@ -120,7 +120,7 @@ impl Overlay {
             hints: Vec::new(),
             pins: BTreeSet::new(),
             sought: BTreeSet::new(),
-            links: BTreeMap::new(),
+            links: Roster::new(),
             dials: Dials::new(config.dials),
             asked: Asked::default(),
             curiosity: config.curious,

@@ -206,10 +206,8 @@ impl Swarm {
     }
 
     fn next_in_turn(&self) -> Option<PeerId> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let after = self.rounds.last.map_or(Unbounded, Excluded);
-        let mut later = self.neighbors.range((after, Unbounded));
-        later.next().or_else(|| self.neighbors.iter().next()).map(|(peer, _)| *peer)
+        let later = self.rounds.last.and_then(|last| self.neighbors.next_key(&last));
+        later.or_else(|| self.neighbors.keys().next()).copied()
     }
 
     /// A parent that has not had our map for a while, too: it takes who is silent for dead, and gives the place

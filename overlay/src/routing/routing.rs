@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stratus_core::{Cx, Deadline, Delivery, GroupAddress, Machine, PeerId, Time, Timers, Wire as _};
+use stratus_core::{Cx, Deadline, Delivery, GroupAddress, Machine, PeerId, Roster, Time, Timers, Wire as _};
 
 use super::api::{Command, Event, Input, Output, ReceiveMode, Setup, Stats};
 use super::asking::{Answer, MOST_QUESTIONS, Question, Sought, value_kib};
@@ -30,7 +30,7 @@ pub struct Routing {
     pub(super) setup: Setup,
     pub(super) address: GroupAddress,
     pub(super) mode: ReceiveMode,
-    pub(super) neighbors: BTreeMap<PeerId, Neighbor>,
+    pub(super) neighbors: Roster<Neighbor>,
     /// By their nonce.
     pub(super) questions: BTreeMap<u32, Question>,
     /// Members with whom links are wanted.
@@ -67,7 +67,7 @@ impl Routing {
             setup,
             address,
             mode: ReceiveMode::default(),
-            neighbors: BTreeMap::new(),
+            neighbors: Roster::new(),
             questions: BTreeMap::new(),
             sought: BTreeMap::new(),
             look_ups: BTreeMap::new(),

@@ -203,6 +203,11 @@ impl Announcement {
     }
 }
 
+pub(crate) fn decode_name(reader: &mut Reader) -> Result<String, DecodeError> {
+    let name = reader.sized(MAX_NAME)?;
+    std::str::from_utf8(&name).map(str::to_owned).map_err(|_| DecodeError::Invalid)
+}
+
 fn grant_message(group: &GroupId, stream: &StreamId, name: &str) -> Vec<u8> {
     let mut writer = Writer::with_capacity(128);
     writer.raw(GRANT_DOMAIN);
@@ -221,8 +226,7 @@ impl Wire for Announcement {
     fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         let stream = StreamId::decode(reader)?;
         let publisher = PeerId::decode(reader)?;
-        let name = reader.sized(MAX_NAME)?;
-        let name = std::str::from_utf8(&name).map_err(|_| DecodeError::Invalid)?.to_owned();
+        let name = decode_name(reader)?;
         let began = reader.varint_up_to(MAX_NUMBER)?;
         let parameters = Parameters::decode(reader)?;
         let sequence = reader.varint()?;

@@ -71,6 +71,14 @@ impl Cutter {
         self.pending.len() >= run_length.min(MAX_RUN)
     }
 
+    /// Whether what is pending must go before a piece with these flags: newcomers start at a run that begins with a key
+    /// message, so each begins one, unless its run has begun with another (spec MC-6).
+    pub(crate) fn ends_before(&self, flags: PieceFlags) -> bool {
+        let is_place_to_start = |flags: PieceFlags| flags.is_start && flags.is_key;
+        let first = self.pending.first();
+        is_place_to_start(flags) && first.is_some_and(|(first, _)| !is_place_to_start(*first))
+    }
+
     /// Cuts what is pending into a signed run.
     pub(crate) fn cut(&mut self, now: Time, verify: &dyn Verify) -> Option<CutRun> {
         if self.pending.is_empty() {

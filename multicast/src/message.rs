@@ -4,6 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use stratus_core::{BitSet, DecodeError, PeerId, Reader, Wire, Writer};
 
+use crate::announcement::decode_name;
 use crate::manifest::MAX_RUN;
 use crate::{Announcement, Availability, Manifest, StreamAlias};
 
@@ -108,6 +109,13 @@ pub enum Message {
         /// At most 1,128 bytes.
         payload: Bytes,
     },
+    /// 16: I subscribe to this name, whose stream I have yet to hear of; please give me a place to start.
+    Seek {
+        /// The name.
+        name: String,
+        /// The sender's own record, as in an interest.
+        record: Bytes,
+    },
 }
 
 /// A subscriber of a stream, and what the overlay needs to reach it.
@@ -197,9 +205,10 @@ pub enum Start {
 }
 
 impl Message {
-    /// The stream it is about.
-    pub fn stream(&self) -> StreamAlias {
-        match self {
+    /// The stream it is about; one that seeks is about a name.
+    pub fn stream(&self) -> Option<StreamAlias> {
+        Some(match self {
+            Self::Seek { .. } => return None,
             Self::Announce { announcement, .. } => announcement.stream.alias(),
             Self::Interest { stream, .. }
             | Self::Subscribers { stream, .. }
@@ -213,7 +222,7 @@ impl Message {
             Self::PushAnswer(answer) => answer.stream,
             Self::PushStop(stop) => stop.stream,
             Self::StartAnswer(answer) => answer.stream,
-        }
+        })
     }
 
     fn kind(&self) -> u8 {
@@ -231,6 +240,7 @@ impl Message {
             Self::StartAnswer(_) => 11,
             Self::Manifest { is_repair, .. } => 12 + u8::from(*is_repair),
             Self::Fragment { is_repair, .. } => 14 + u8::from(*is_repair),
+            Self::Seek { .. } => 16,
         }
     }
 }
@@ -238,8 +248,8 @@ impl Message {
 impl Wire for Message {
     fn encode(&self, writer: &mut Writer) {
         writer.u8(self.kind());
-        if !matches!(self, Self::Announce { .. }) {
-            self.stream().encode(writer);
+        if let Some(stream) = self.stream().filter(|_| !matches!(self, Self::Announce { .. })) {
+            stream.encode(writer);
         }
         match self {
             Self::Announce { announcement, age, subscribers } => {
@@ -272,6 +282,10 @@ impl Wire for Message {
                 writer.u8(*position as u8);
                 writer.raw(payload);
             }
+            Self::Seek { name, record } => {
+                writer.sized(name.as_bytes());
+                writer.sized(record);
+            }
         }
     }
 
@@ -281,6 +295,9 @@ impl Wire for Message {
             let announcement = Arc::new(Announcement::decode(reader)?);
             let age = Duration::from_secs(reader.varint_up_to(MAX_AGE)?);
             return Ok(Self::Announce { announcement, age, subscribers: reader.list(MAX_RECORDS)? });
+        }
+        if kind == 16 {
+            return Ok(Self::Seek { name: decode_name(reader)?, record: reader.sized(MAX_RECORD)? });
         }
         let stream = StreamAlias::decode(reader)?;
         Ok(match kind {

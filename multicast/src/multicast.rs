@@ -1,4 +1,5 @@
 mod names;
+mod seeking;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,7 +77,9 @@ impl Multicast {
 
     /// Whether anything but a subscriber's record names `peer`: law 5 asks.
     pub fn mentions(&self, peer: &PeerId) -> bool {
-        self.connected.contains_key(peer) || self.streams.values().any(|swarm| swarm.mentions(peer))
+        self.connected.contains_key(peer)
+            || self.has_sought(peer)
+            || self.streams.values().any(|swarm| swarm.mentions(peer))
     }
 
     /// Sizes of what strangers could grow, each with its limit: law 4 asks.
@@ -125,6 +128,7 @@ impl Multicast {
                 swarm.tell_interest(turn, &[peer]);
             }
         });
+        self.seek(cx.now, out, peer);
     }
 
     fn receive(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, from: PeerId, message: Message) {
@@ -133,13 +137,18 @@ impl Multicast {
             self.bear(cx, out, from, Tolerance::EXCESS);
             return;
         }
-        let alias = message.stream();
+        let Some(alias) = message.stream() else {
+            if let Message::Seek { name, record } = message {
+                self.on_seek(cx, out, from, &name, record);
+            }
+            return;
+        };
         let is_useful = match message {
             Message::Announce { announcement, age, subscribers } => {
                 self.on_announce(cx, out, from, announcement, age);
                 self.with(alias, cx, out, |swarm, turn| swarm.hear_subscribers(turn, subscribers)).is_some()
             }
-            message => self.on_stream(cx, out, from, message),
+            message => self.on_stream(cx, out, from, alias, message),
         };
         if !is_useful {
             self.bear(cx, out, from, 1);
@@ -148,10 +157,17 @@ impl Multicast {
     }
 
     /// A message about one stream; says whether it was of any use.
-    fn on_stream(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, from: PeerId, message: Message) -> bool {
+    fn on_stream(
+        &mut self,
+        cx: &mut Cx<'_>,
+        out: &mut Vec<Output>,
+        from: PeerId,
+        alias: StreamAlias,
+        message: Message,
+    ) -> bool {
         let (config, setup, record) = (&self.config, &self.setup, &self.record);
         let Some(linked) = self.connected.get_mut(&from) else { return false };
-        let Some(swarm) = self.streams.get_mut(&message.stream()) else { return false };
+        let Some(swarm) = self.streams.get_mut(&alias) else { return false };
         dispatch(swarm, &mut Turn { cx, out, config, setup, record }, from, message, linked)
     }
 
@@ -394,7 +410,7 @@ fn dispatch(
         swarm.stats_mut().control_received_bytes += stratus_core::Wire::wire_len(&message) as u64;
     }
     match message {
-        Message::Announce { .. } => unreachable!("announcements are the machine's"),
+        Message::Announce { .. } | Message::Seek { .. } => unreachable!("these are the machine's"),
         Message::Interest { is_on, asks_for_others, record, .. } => {
             swarm.on_interest(turn, from, is_on, asks_for_others, record, linked.rtt);
         }
@@ -437,6 +453,7 @@ impl Machine for Multicast {
             }
             Input::Disconnected(peer) => {
                 if self.connected.remove(&peer).is_some() {
+                    self.forget_sought(&peer);
                     self.for_each(cx, out, |swarm, turn| swarm.disconnected(turn, &peer));
                 }
             }

@@ -3,7 +3,10 @@ use std::time::Duration;
 use stratus_core::{BitSet, PeerId, Rng, Time};
 
 /// Most peers remembered as having said no to one slice.
-const MAX_REFUSED: usize = 16;
+const MAX_REFUSED: usize = 32;
+/// Who said no again is asked again after twice as long, up to 2^4 times as long as at first: where places are few, all
+/// neighbors come to be asked.
+const MOST_REFUSALS: u32 = 4;
 
 /// The receiving side of one slice (spec MC-8).
 ///
@@ -36,7 +39,17 @@ pub(crate) struct Slice {
     pub(crate) heard_run: u64,
     /// Typical time from the publisher's stamp to our having the whole run, µs on a clock of unknown offset.
     pub(crate) lag: Option<i64>,
-    refused: Vec<(PeerId, Time)>,
+    refused: Vec<Refusal>,
+}
+
+/// Someone who said no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Refusal {
+    peer: PeerId,
+    /// It is not asked before this.
+    until: Time,
+    /// How often it said no in a row.
+    times: u32,
 }
 
 /// Someone who had a place as a parent and did not serve it.
@@ -153,21 +166,37 @@ impl Slice {
 
     /// Does not ask `peer` again before `until`.
     pub(crate) fn refuse(&mut self, peer: PeerId, until: Time) {
-        self.refused.retain(|(other, _)| *other != peer);
+        self.note_refusal(Refusal { peer, until, times: 0 });
+    }
+
+    /// It said no at `now`: not before `until`, or longer if it did so before.
+    pub(crate) fn refuse_again(&mut self, peer: PeerId, now: Time, until: Time) {
+        let past = self.refused.iter().find(|refusal| refusal.peer == peer).map_or(0, |past| past.times);
+        let until = now + until.since(now) * (1 << past);
+        self.note_refusal(Refusal { peer, until, times: (past + 1).min(MOST_REFUSALS) });
+    }
+
+    fn note_refusal(&mut self, refusal: Refusal) {
+        self.refused.retain(|other| other.peer != refusal.peer);
         if self.refused.len() == MAX_REFUSED {
             self.refused.remove(0);
         }
-        self.refused.push((peer, until));
+        self.refused.push(refusal);
+    }
+
+    /// `peer` says that it has a place.
+    pub(crate) fn pardon(&mut self, peer: &PeerId) {
+        self.refused.retain(|refusal| refusal.peer != *peer || refusal.times == 0);
     }
 
     /// Whether `peer` may be asked.
     fn may_ask(&self, peer: &PeerId, now: Time) -> bool {
-        !self.refused.iter().any(|(other, until)| other == peer && now < *until)
+        !self.refused.iter().any(|refusal| refusal.peer == *peer && now < refusal.until)
     }
 
     /// Forgets `peer`; says whether it was the parent.
     pub(crate) fn forget(&mut self, peer: &PeerId) -> bool {
-        self.refused.retain(|(other, _)| other != peer);
+        self.refused.retain(|refusal| refusal.peer != *peer);
         if self.asked.is_some_and(|asked| asked.peer == *peer) {
             self.asked = None;
         }
@@ -308,6 +337,32 @@ mod tests {
         }
         parents.forget(&peer);
         assert_eq!(parents.failed, []);
+    }
+
+    #[test]
+    fn who_says_no_again_is_asked_after_twice_as_long_until_it_has_a_place() {
+        let (mut slice, peer) = (Slice::default(), stratus_core::testing::peer(7));
+        let mut now = Time::from_millis(700);
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            slice.refuse_again(peer, now, now + Duration::from_millis(700));
+            let begin = now;
+            while !slice.may_ask(&peer, now) {
+                now += Duration::from_millis(100);
+            }
+            waits.push(now.since(begin).as_millis());
+        }
+        assert_eq!(waits, [700, 1_400, 2_800, 5_600, 11_200, 11_200, 11_200]);
+        slice.refuse_again(peer, now, now + Duration::from_millis(700));
+        slice.pardon(&peer);
+        assert!(slice.may_ask(&peer, now));
+        slice.refuse(peer, now + Duration::from_millis(700));
+        slice.pardon(&peer);
+        assert!(!slice.may_ask(&peer, now), "a place does not make good what it failed to serve");
+        for number in 0..=MAX_REFUSED as u64 {
+            slice.refuse_again(stratus_core::testing::peer(50 + number), now, now);
+        }
+        assert_eq!(slice.refused.len(), MAX_REFUSED);
     }
 
     #[test]

@@ -117,6 +117,11 @@ impl Player {
         gave_up
     }
 
+    /// Whether a first message was found.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Whether everything below `end` was played or given up.
     pub(crate) fn is_at(&self, end: u64) -> bool {
         self.run >= end

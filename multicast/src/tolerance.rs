@@ -66,7 +66,7 @@ impl Tolerance {
             Message::Map { .. } => self.maps.take(now, config.maps),
             Message::Pull { wants, .. } => self.wants.take_many(now, config.pulls, count(wants.len())),
             Message::Refuse { runs, .. } => self.refusals.take_many(now, config.pulls, count(runs.len())),
-            Message::Start { .. } => self.starts.take(now, config.starts),
+            Message::Start { .. } | Message::Seek { .. } => self.starts.take(now, config.starts),
             Message::Interest { .. }
             | Message::Subscribers { .. }
             | Message::PushRequest(_)

@@ -8,6 +8,9 @@ use stratus_core::{BitSet, Digest, Time};
 use crate::manifest::MAX_RUN;
 use crate::{Kind, Manifest, PieceEntry};
 
+/// Headers of a datagram, and of a manifest what is not payload, roughly.
+const PACKET: usize = 100;
+
 /// One run, from the moment we know that it exists until it leaves the window.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
@@ -106,6 +109,11 @@ impl Run {
         }
         self.manifest = Some(manifest);
         added
+    }
+
+    /// About what it weighs when it is sent.
+    pub(crate) fn wire_bytes(&self) -> usize {
+        self.bytes() + (self.held.len() as usize + 1) * PACKET
     }
 
     fn bytes(&self) -> usize {

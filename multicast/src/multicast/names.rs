@@ -3,6 +3,7 @@
 use stratus_core::{Cx, PeerId, Time};
 
 use super::Multicast;
+use super::seeking::PATIENCE;
 use crate::api::{Event, Output};
 use crate::swarm::Swarm;
 use crate::{Overrides, StreamAlias};
@@ -14,12 +15,15 @@ pub(super) struct Subscription {
     pub(super) stream: Option<StreamAlias>,
     /// What is wished for it; gone with it.
     wishes: Overrides,
+    /// Whom we asked by name for a place to start, and when.
+    pub(super) sought: Option<(PeerId, Time)>,
 }
 
 impl Multicast {
     /// A subscription to `name` may have found its stream, or a later one.
     pub(super) fn look_again(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>, name: &str) {
-        let Some(Subscription { stream: former, wishes }) = self.subscriptions.get(name).copied() else {
+        let Some(Subscription { stream: former, wishes, sought }) = self.subscriptions.get(name).copied()
+        else {
             return;
         };
         let Some(found) = self.choose(cx.now, name, former) else { return };
@@ -33,8 +37,9 @@ impl Multicast {
                 }
             });
         }
+        let sought = sought.filter(|(_, at)| cx.now.since(*at) < PATIENCE);
         let wishes = if former.is_none() { wishes } else { Overrides::default() };
-        let subscription = Subscription { stream: Some(found), wishes };
+        let subscription = Subscription { stream: Some(found), wishes, sought: None };
         self.subscriptions.insert(name.to_owned(), subscription);
         let name = name.to_owned();
         self.with(found, cx, out, |swarm, turn| {
@@ -44,7 +49,7 @@ impl Multicast {
                 Some(_) => Event::PlayReset { stream, name },
             });
             swarm.set_overrides(turn.config, &wishes);
-            swarm.subscribe(turn, &connected);
+            swarm.subscribe(turn, &connected, sought);
         });
     }
 

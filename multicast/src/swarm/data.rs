@@ -14,6 +14,8 @@ use crate::{Event, Manifest, Message, PieceEntry};
 
 /// A pushed fragment that could not be sent for this long is left to be pulled.
 const PUSH_LIFETIME: Duration = Duration::from_millis(1_000);
+/// A newcomer waits so long for the first message that it was promised.
+const START_PATIENCE: Duration = Duration::from_millis(1_000);
 /// A gap inside a run waits this long for reordered datagrams before it is told.
 const REORDER_PATIENCE: Duration = Duration::from_millis(8);
 /// Below this time for one run at the upload budget, whole runs go to one child after another (spec MC-13).
@@ -563,7 +565,10 @@ impl Swarm {
         let (window, reliability) =
             (self.properties.window_duration, self.announcement.parameters.reliability);
         let Some(player) = &mut self.player else { return };
-        if !player.give_up(&self.window, |kind| now - reliability.patience(kind, window)) {
+        // Before its first message who came late loses nothing by going on to a later one; by waiting it does.
+        let is_late = !player.has_begun() && self.window.base() > 0;
+        let most = if is_late { window.min(START_PATIENCE) } else { window };
+        if !player.give_up(&self.window, |kind| now - reliability.patience(kind, window).min(most)) {
             return;
         }
         self.play(turn);

@@ -10,6 +10,7 @@ use crate::message::{Start, StartAnswer};
 use crate::parents::Parents;
 use crate::player::Player;
 use crate::tolerance::Tolerance;
+use crate::window::Run;
 use crate::{Availability, Message, PieceEntry};
 
 /// The first pieces are worth sending even if the uplink needs seconds for them.
@@ -65,8 +66,14 @@ impl Join {
 }
 
 impl Swarm {
-    /// We want this stream: everyone connected is told, and a start is sought.
-    pub(crate) fn subscribe(&mut self, turn: &mut Turn<'_, '_>, connected: &[PeerId]) {
+    /// We want this stream: everyone connected is told, and a start is sought, unless a neighbor was asked for one
+    /// already.
+    pub(crate) fn subscribe(
+        &mut self,
+        turn: &mut Turn<'_, '_>,
+        connected: &[PeerId],
+        sought: Option<(PeerId, Time)>,
+    ) {
         if self.is_active() {
             return;
         }
@@ -74,6 +81,7 @@ impl Swarm {
         self.advanced_at = turn.cx.now;
         self.alive_at = turn.cx.now;
         self.tell_interest(turn, connected);
+        self.join.asked = sought;
         self.links.begin(turn.cx.now);
         self.rounds.begin(turn.cx.now + self.properties.availability_update_period);
     }
@@ -208,7 +216,9 @@ impl Swarm {
         self.send_control(turn, from, Message::StartAnswer(StartAnswer { stream: self.alias, start }));
         if let Start::Offered { from: first, next } = start {
             for run in first..next {
-                let bytes = self.send_start_run(turn, from, run);
+                // Somebody waits for the first picture, or tone; the rest may wait for what others are pushed.
+                let priority = if run == first { Priority::Urgent } else { Priority::Repair };
+                let bytes = self.send_start_run(turn, from, run, priority);
                 tolerance.note_served(self.alias, bytes);
             }
         }
@@ -228,17 +238,28 @@ impl Swarm {
             // No key frame here: someone else may have one.
             return Start::Refused;
         }
-        Start::Offered { from, next }
+        Start::Offered { from, next: self.affordable_end(turn, from, next) }
+    }
+
+    /// Where a start that our upload can carry at once ends; those who push the newcomer its slices from there on have a
+    /// part of the rest each.
+    fn affordable_end(&mut self, turn: &Turn<'_, '_>, from: u64, next: u64) -> u64 {
+        let is_affordable = |run: &u64| {
+            let bytes = self.window.get(*run).map_or(0, Run::wire_bytes);
+            // Nobody begins with nothing.
+            self.afford_repair(turn, bytes as u64) || *run == from
+        };
+        (from..next).take_while(is_affordable).last().map_or(from, |run| run + 1)
     }
 
     /// Sends what is here of a run; says how many bytes that was.
-    fn send_start_run(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, run: u64) -> usize {
+    fn send_start_run(&mut self, turn: &mut Turn<'_, '_>, to: PeerId, run: u64, priority: Priority) -> usize {
         let Some(place) = self.window.get(run) else { return 0 };
         let Some(manifest) = place.manifest.clone() else { return 0 };
         let payloads = place.separate_payloads(place.held());
         let separate: usize = payloads.iter().map(|(_, payload)| payload.len()).sum();
         let bytes = separate + manifest.wire_len();
-        let how = Delivery::live(turn.cx.now, START_LIFETIME, Priority::Repair);
+        let how = Delivery::live(turn.cx.now, START_LIFETIME, priority);
         for piece in &manifest.pieces {
             if let PieceEntry::Inline { payload, .. } = piece {
                 self.stats.requested_by_peers.count(payload.len());
@@ -247,7 +268,7 @@ impl Swarm {
         let message = Message::Manifest { stream: self.alias, is_repair: true, hops: u8::MAX, manifest };
         self.send(turn, to, message, how);
         for (position, payload) in payloads {
-            self.repair(turn, to, run, position, payload, START_LIFETIME);
+            self.repair(turn, to, run, position, payload, how);
         }
         bytes
     }

@@ -16,6 +16,10 @@ const HURRY: Duration = Duration::from_millis(4);
 const REVIEW_PERIOD: Duration = Duration::from_millis(500);
 /// A wanted peer that is not connected after this is let go.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// Reviews in a row that find a slice without a parent before more members are met: neighbors that are full stay full.
+const HUNGRY: u32 = 3;
+/// Most links kept for one stream's sake, hungry or not.
+const MOST_WANTED: usize = 32;
 /// Asking for more subscribers slows down to this.
 const MAX_ASK_PERIOD: Duration = Duration::from_secs(30);
 
@@ -27,6 +31,8 @@ pub(crate) struct Links {
     review_at: Time,
     ask_at: Time,
     ask_period: Duration,
+    /// How many reviews in a row found a slice without a parent.
+    hungry: u32,
 }
 
 impl Links {
@@ -101,9 +107,21 @@ impl Swarm {
                 self.keep(turn, peer);
             }
         }
-        if giver_count < enough {
+        let is_hungry = self.is_hungry() && self.links.wanted.len() < MOST_WANTED;
+        if giver_count < enough || is_hungry {
             self.seek_links(turn);
         }
+    }
+
+    /// Whether a slice has had no parent for a while: whoever has a place may be nobody's neighbor here.
+    fn is_hungry(&mut self) -> bool {
+        let has_orphan = self.has_started() && self.parents.peers().count() < self.slices() as usize;
+        self.links.hungry = if has_orphan { self.links.hungry + 1 } else { 0 };
+        if self.links.hungry == HUNGRY {
+            self.links.ask_period = REVIEW_PERIOD;
+            self.links.ask_at = Time::ZERO;
+        }
+        self.links.hungry >= HUNGRY
     }
 
     fn keep(&mut self, turn: &mut Turn<'_, '_>, peer: PeerId) {

@@ -246,7 +246,7 @@ impl Swarm {
     pub(crate) fn on_map(&mut self, turn: &mut Turn<'_, '_>, from: PeerId, map: Availability) {
         let now = turn.cx.now;
         let Some(neighbor) = self.neighbors.get_mut(&from) else { return };
-        let claimed = map.end();
+        let (claimed, free) = (map.end(), map.free);
         self.children.note_inner(&from, map.inner);
         // Who asks again at once has had its answer, or has it on the way.
         let is_asked =
@@ -258,7 +258,11 @@ impl Swarm {
         if is_asked && self.has_started() {
             self.owe_map(now, &from);
         }
-        if !self.parents.orphans().is_empty() {
+        let orphans = self.parents.orphans();
+        for slice in orphans.intersection(free).iter() {
+            self.parents.get_mut(slice).pardon(&from);
+        }
+        if !orphans.is_empty() {
             self.links.hurry(now);
         }
         self.check_drained(turn);

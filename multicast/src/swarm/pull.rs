@@ -179,8 +179,10 @@ impl Swarm {
             && is_new
             && is_ahead
             && slice.parent.is_some_and(|parent| {
-                // What comes before its first run comes from its predecessor.
-                let is_covered = run >= parent.from_run || now.since(parent.since) <= HAND_OVER;
+                // What comes before its first run comes from its predecessor, if it had one.
+                let has_predecessor = slice.rooted_at < parent.since;
+                let is_handed_over = has_predecessor && now.since(parent.since) <= HAND_OVER;
+                let is_covered = run >= parent.from_run || is_handed_over;
                 is_pushing && is_covered && parent.until.is_none_or(|until| run < until)
             })
     }
@@ -439,9 +441,9 @@ impl Swarm {
         if !self.afford_repair(turn, bytes as u64) {
             return Served::Busy;
         }
+        let how = Delivery::live(turn.cx.now, REPAIR_LIFETIME, Priority::Repair);
         let manifest_bytes = if want.manifest { manifest.wire_len() } else { 0 };
         if want.manifest {
-            let how = Delivery::live(turn.cx.now, REPAIR_LIFETIME, Priority::Repair);
             for piece in &manifest.pieces {
                 if let PieceEntry::Inline { payload, .. } = piece {
                     self.stats.requested_by_peers.count(payload.len());
@@ -451,14 +453,14 @@ impl Swarm {
             self.send(turn, to, message, how);
         }
         for (position, payload) in payloads {
-            self.repair(turn, to, want.run, position, payload, REPAIR_LIFETIME);
+            self.repair(turn, to, want.run, position, payload, how);
         }
         Served::Sent(bytes + manifest_bytes)
     }
 
     /// Whether what push leaves of the upload can carry `bytes` more at once. A repair that queues for long
     /// is asked elsewhere meanwhile and comes twice, so a busy member says no at once.
-    fn afford_repair(&mut self, turn: &Turn<'_, '_>, bytes: u64) -> bool {
+    pub(super) fn afford_repair(&mut self, turn: &Turn<'_, '_>, bytes: u64) -> bool {
         let Some(upload) = self.upload(turn.config) else { return true };
         let promised = self.children.total() as u64 * self.rate.wire() / u64::from(self.slices());
         let spare = upload.saturating_sub(promised).max(upload / 20);
@@ -472,10 +474,9 @@ impl Swarm {
         run: u64,
         position: u32,
         payload: Bytes,
-        lifetime: Duration,
+        how: Delivery,
     ) {
         self.stats.requested_by_peers.count(payload.len());
-        let how = Delivery::live(turn.cx.now, lifetime, Priority::Repair);
         let message = Message::Fragment { stream: self.alias, is_repair: true, run, position, payload };
         self.send(turn, to, message, how);
     }

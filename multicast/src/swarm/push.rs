@@ -11,6 +11,7 @@ use crate::message::{PushAnswer, PushRequest, PushStop};
 use crate::neighbor::Neighbor;
 use crate::parents::{Asked, Parent};
 use crate::tolerance::Tolerance;
+use crate::window::Run;
 use crate::{Message, SliceStamp};
 
 /// Someone who refused a slice is not asked for it again for about this long.
@@ -23,6 +24,8 @@ const JUDGE_PERIOD: Duration = Duration::from_millis(500);
 const JUDGED: Duration = Duration::from_millis(3_000);
 /// and a run is due so long after it became known: queues on scarce uplinks are shorter.
 const DUE: Duration = Duration::from_millis(1_000);
+/// Part of a second's upload that a new child may catch up with.
+const CATCH_UP_SHARE: u64 = 10;
 /// Notice given to a child that must look elsewhere: time to find another parent, at one copy too many.
 const NOTICE: Duration = Duration::from_secs(2);
 /// The same where more was promised than the upload carries: what is too much queues, and all children wait for it.
@@ -127,8 +130,15 @@ impl Swarm {
                 offered_quarters: 0,
             };
         }
-        let away = if config.upload.is_some() { limit.div_ceil(2) } else { limit };
         let homes = limit * self.home.len() as usize;
+        let away = match config.upload {
+            // Half, but nothing that strong members could give is left idle where it is needed.
+            Some(_) => {
+                let elsewhere = (slices as usize - self.home.len() as usize).max(1);
+                limit.div_ceil(2).max(total.saturating_sub(homes).div_ceil(elsewhere)).min(limit)
+            }
+            None => limit,
+        };
         let reserved = if config.upload.is_some() { homes.min(total * 6 / 10) } else { 0 };
         let is_strong = limit > self.properties.push_neighbor_limit;
         let offered_quarters = match () {
@@ -167,12 +177,13 @@ impl Swarm {
         let now = turn.cx.now;
         let room = self.room(now, turn.config);
         let flowing = self.flowing(now);
-        let from_run = self.first_to_push(now, request.from_run, tolerance);
+        let asked = request.slices.intersection(BitSet::first(self.slices()));
+        let wanted = self.first_to_push(now, request.from_run, tolerance);
+        let from_run = self.first_affordable(turn.config, wanted, asked.intersection(flowing));
         let inner = self.children.inner();
         let silent = self.silent(now, CHILD_DOUBT);
         let mut accepted = BitSet::EMPTY;
         let mut displaced: BTreeMap<PeerId, BitSet> = BTreeMap::new();
-        let asked = request.slices.intersection(BitSet::first(self.slices()));
         for slice in asked.intersection(flowing).iter() {
             if self.parents.get(slice).parent.is_some_and(|parent| parent.peer == from) {
                 continue;
@@ -229,6 +240,22 @@ impl Swarm {
         let may_catch_up = tolerance.may_be_served(now, self.alias, self.serving());
         let first = if may_catch_up { self.window.base() } else { self.window.verified_end() };
         wanted.max(first)
+    }
+
+    /// What a new child is to catch up with delays all that is pushed to the others. Where uploads are limited it gets
+    /// little of it, and asks many for the rest.
+    fn first_affordable(&self, config: &crate::Config, wanted: u64, slices: BitSet) -> u64 {
+        let Some(upload) = self.upload(config) else { return wanted };
+        let mut left = upload / CATCH_UP_SHARE;
+        for run in (wanted.max(self.window.base())..self.window.end()).rev() {
+            let is_asked = slices.contains(self.slice_of(run));
+            let bytes = self.window.get(run).filter(|_| is_asked).map_or(0, Run::wire_bytes) as u64;
+            if bytes > left {
+                return run + 1;
+            }
+            left -= bytes;
+        }
+        wanted
     }
 
     /// While a slice is young and the stream rests, its places are for those at home there: they will serve most, and should stand
@@ -336,7 +363,7 @@ impl Swarm {
             let state = self.parents.get_mut(slice);
             if state.asked.is_some_and(|asked| asked.peer == from) {
                 state.asked = None;
-                state.refuse(from, until);
+                state.refuse_again(from, now, until);
             }
         }
         for (old, slices) in stops {

@@ -21,6 +21,9 @@ impl Swarm {
     /// The next piece of our stream.
     pub(crate) fn write(&mut self, turn: &mut Turn<'_, '_>, piece: &Piece) {
         let now = turn.cx.now;
+        if matches!(&self.role, Role::Publisher(cutter) if cutter.ends_before(piece.flags)) {
+            self.cut(turn);
+        }
         let Role::Publisher(cutter) = &mut self.role else { return };
         let is_full = cutter.add(now, piece, turn.config.run_length);
         if is_full || piece.flush {

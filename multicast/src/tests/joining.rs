@@ -55,6 +55,108 @@ fn a_late_joiner_starts_at_the_newest_key_frame_at_once_and_misses_nothing_after
     assert_eq!(group.received(1), pictures);
 }
 
+/// One-fragment messages every 4 ms that nobody flushes, every 25th a key.
+fn trickle(group: &mut Group, messages: std::ops::Range<u64>) {
+    let stream = Group::stream(0);
+    for number in messages {
+        let flags = PieceFlags { is_start: true, is_end: true, is_key: number % 25 == 0, kind: Kind::Video };
+        let piece = Piece { payload: Bytes::from(vec![number as u8; 900]), flags, flush: false };
+        group.net.command(peer(0), Command::Write { stream, piece });
+        group.net.run_for(MS(4));
+    }
+}
+
+#[test]
+fn a_key_message_begins_a_run_so_that_newcomers_need_nothing_older() {
+    let mut group = Group::new(19, NetConfig::with_latency(MS(10)));
+    group.mesh(4);
+    (1..3).for_each(|number| group.subscribe(number, "cam"));
+    group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    trickle(&mut group, 0..140);
+    group.subscribe(3, "cam");
+    trickle(&mut group, 140..200);
+    group.net.run_for(MS(300));
+    let messages = group.messages(3);
+    assert_eq!(messages.first().map(|(_, message)| (message.index, message.is_key)), Some((125, true)));
+    assert_eq!((messages.len(), group.messages(1).len()), (75, 200));
+}
+
+/// A member that subscribes before it is linked with anybody, and then with these at once; when its first message came
+/// after that.
+fn first_message_after_linking(group: &mut Group, number: u64, to: &[u64]) -> Duration {
+    group.add(number);
+    group.subscribe(number, "cam");
+    let linked_at = group.net.now();
+    to.iter().for_each(|other| group.link(number, *other));
+    let shown = group.messages(1).len() as u64;
+    trickle(group, shown..shown + 60);
+    group.messages(number)[0].0.since(linked_at)
+}
+
+#[test]
+fn who_asks_by_name_has_the_first_message_a_round_trip_after_its_first_link() {
+    let mut group = Group::new(20, NetConfig::with_latency(MS(20)));
+    group.mesh(5);
+    (1..4).for_each(|number| group.subscribe(number, "cam"));
+    let stream = group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    trickle(&mut group, 0..100);
+    let took = first_message_after_linking(&mut group, 7, &[2, 1, 3]);
+    // A dial takes one round trip, question and answer another.
+    assert!(took <= MS(82), "first message after {took:?}");
+    assert_eq!(group.counters(7, &stream).duplicates.fragments, 0, "more than one neighbor gave it a start");
+    // Its first neighbor plays nothing, says so, and the next one is asked.
+    let took = first_message_after_linking(&mut group, 8, &[4, 1]);
+    assert!(took <= MS(125), "first message after {took:?}");
+}
+
+#[test]
+fn a_giver_whose_upload_is_limited_gives_the_beginning_and_parents_the_rest() {
+    let mut group = Group::new(22, NetConfig::with_latency(MS(10)));
+    group.config.upload = Some(320_000);
+    group.mesh(8);
+    (1..7).for_each(|number| group.subscribe(number, "cam"));
+    let stream = group.publish(0, "cam");
+    group.net.run_for(Duration::from_secs(1));
+    trickle(&mut group, 0..218);
+    let given = |group: &Group| -> u64 {
+        (0..7).map(|number| group.counters(number, &stream).requested_by_peers.bytes).sum()
+    };
+    let before = given(&group);
+    group.subscribe(7, "cam");
+    trickle(&mut group, 218..228);
+    // 20 kB have come since the key; a whole upload carries 16 kB in 50 ms, and push has a part of it.
+    let at_once = given(&group) - before;
+    assert!((900..16_500).contains(&at_once), "{at_once} bytes were given at once");
+    trickle(&mut group, 228..400);
+    group.net.run_for(Duration::from_secs(3));
+    let messages = group.messages(7);
+    assert_eq!(messages.first().map(|(_, message)| message.index), Some(200));
+    assert_eq!(messages.len(), 200);
+}
+
+#[test]
+fn who_asked_by_name_and_gets_no_answer_asks_another() {
+    let mut group = Group::new(21, NetConfig::with_latency(MS(20)));
+    group.mesh(3);
+    (1..3).for_each(|number| group.subscribe(number, "cam"));
+    group.publish(0, "cam");
+    group.net.run_for(MS(300));
+    trickle(&mut group, 0..100);
+    // It knows of nothing: no announcement, no answer.
+    group.add(8);
+    group.add(7);
+    group.subscribe(7, "cam");
+    group.link(7, 8);
+    group.net.run_for(MS(60));
+    group.link(7, 2);
+    let linked_at = group.net.now();
+    trickle(&mut group, 100..240);
+    let took = group.messages(7)[0].0.since(linked_at);
+    assert!(took <= MS(500), "first message after {took:?}");
+}
+
 #[test]
 fn several_publishers_and_streams_do_not_mix() {
     let mut group = Group::new(12, NetConfig::with_latency(MS(10)));

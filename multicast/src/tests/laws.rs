@@ -123,7 +123,8 @@ impl Liveliness {
             _ => {
                 let start = Start::Offered { from: from_run / 2, next: from_run };
                 let answer = Message::StartAnswer(StartAnswer { stream, start });
-                if rng.chance(1, 2) { answer } else { Message::Start { stream } }
+                let seek = Message::Seek { name: "cam".to_owned(), record: Bytes::from_static(b"record") };
+                [answer, Message::Start { stream }, seek][rng.below(3) as usize].clone()
             }
         }
     }

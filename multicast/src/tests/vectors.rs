@@ -95,6 +95,7 @@ fn messages() -> Vec<Message> {
             position: 31,
             payload: Bytes::from_static(b"payload"),
         },
+        Message::Seek { name: "cam".to_owned(), record: Bytes::from_static(b"rec") },
     ]
 }
 

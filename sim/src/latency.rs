@@ -4,7 +4,8 @@ use stratus_core::Rng;
 
 /// How long a packet travels between two members, once sent.
 ///
-/// Symmetric and constant for a pair, and computed rather than stored: a world of 100,000 has no table of pairs.
+/// Constant for a pair, and computed rather than stored: a world of 100,000 has no table of pairs. Symmetric, but for what
+/// is made for comparisons with real sockets.
 #[derive(Clone, Debug)]
 pub enum Latency {
     /// One way, evenly spread over a range, each pair on its own.
@@ -16,12 +17,14 @@ pub enum Latency {
         /// Which draw of pairs.
         seed: u64,
     },
+    /// Each member has a way in of its own, as long for whoever sends: as sockets do that delay what they receive.
+    AtReceiver(Vec<Duration>),
     /// Members live in 40 metropolitan clusters on a globe, each behind an access line of its own.
     Coordinate(Globe),
 }
 
 impl Latency {
-    /// Travel time between the members numbered `a` and `b`.
+    /// Travel time from the member numbered `a` to `b`.
     pub fn one_way(&self, a: u32, b: u32) -> Duration {
         match self {
             Self::Uniform { low, high, seed } => {
@@ -29,6 +32,7 @@ impl Latency {
                 let draw = (u128::from(pair_hash(*seed, a, b)) * u128::from(span + 1)) >> 64;
                 *low + Duration::from_micros(draw as u64)
             }
+            Self::AtReceiver(ways) => ways.get(b as usize).copied().unwrap_or_default(),
             Self::Coordinate(globe) => globe.one_way(a, b),
         }
     }

@@ -58,6 +58,8 @@ pub struct Results {
     pub copies: f64,
     /// Bytes of membership, announcements, maps and requests sent, for a byte of payload sent.
     pub control_ratio: f64,
+    /// The same, from `warm_up` to the stream's end: neither what it takes to begin nor to end counts.
+    pub control_ratio_steady: f64,
     /// Bytes of manifests sent, for a byte of payload sent.
     pub auth_ratio: f64,
     /// From writing a message to playing it: half are quicker.
@@ -76,7 +78,9 @@ pub struct Results {
     pub join_p50_ms: f64,
     /// 99 in 100 are quicker.
     pub join_p99_ms: f64,
-    /// From the sending of a fragment that was lost to its coming after all: 99 in 100 are quicker.
+    /// From the sending of a fragment that was lost to its coming after all: half are quicker.
+    pub repair_p50_ms: f64,
+    /// 99 in 100 are quicker.
     pub repair_p99_ms: f64,
     /// Bytes on the wire, headers, handshakes and acknowledgements included, for a byte of payload played.
     pub wire_per_payload: f64,
@@ -248,6 +252,8 @@ pub struct HostileResults {
     pub unpunished: u64,
     /// 99 of 100 honest members have no larger share of hostile neighbors in the end.
     pub neighbors_p99: f64,
+    /// The mean share of them among an honest member's neighbors, for their share of all members: 1 is chance.
+    pub neighbors_over_chance: f64,
     /// Honest members that have neighbors, and none but hostile ones, in the end.
     pub eclipsed: u32,
 }

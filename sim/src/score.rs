@@ -32,6 +32,8 @@ pub(crate) struct Score {
     players: Vec<Player>,
     /// Bytes sent since the stream began, by member.
     pub(crate) sent: Vec<Purpose>,
+    /// Bytes sent by everybody while the stream ran and was warm.
+    pub(crate) steady: Purpose,
     /// Bytes received since then, by member.
     pub(crate) received: Vec<Purpose>,
     /// Of all, then of each part.
@@ -40,6 +42,8 @@ pub(crate) struct Score {
     lasts: Vec<Lasts>,
     /// Delays count from here on.
     warm_at: Time,
+    /// When the stream ends.
+    end_at: Time,
     /// What is older than this is not delivered.
     window: Duration,
     /// Fragments that were lost on the way to those who play, and when they would have left.
@@ -131,7 +135,7 @@ impl Score {
         cast: Cast,
         sources: Vec<Source>,
         streams: &[StreamId],
-        warm_at: Time,
+        [warm_at, end_at]: [Time; 2],
         window: Duration,
         anatomy: Option<Anatomy>,
     ) -> Self {
@@ -141,10 +145,12 @@ impl Score {
             numbers: streams.iter().copied().zip(0..).collect(),
             players: Vec::new(),
             sent: Vec::new(),
+            steady: Purpose::default(),
             received: Vec::new(),
             delays: std::array::from_fn(|_| Histogram::new()),
             lasts: vec![Lasts::default(); streams.len()],
             warm_at,
+            end_at,
             window,
             awaited: Lookup::new(),
             repairs: Histogram::new(),
@@ -310,7 +316,11 @@ impl Score {
 impl Watch<Node> for Score {
     fn sent(&mut self, now: Time, packet: &Packet<Message>) {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
-        self.sent[packet.head.from as usize] += Purpose::of(message, packet.head.length);
+        let purpose = Purpose::of(message, packet.head.length);
+        self.sent[packet.head.from as usize] += purpose;
+        if now >= self.warm_at && now < self.end_at {
+            self.steady += purpose;
+        }
         self.passed_on(now, packet, message);
         if let Some(talk) = &mut self.talk {
             talk.add(message, packet.head.length);

@@ -26,6 +26,8 @@ pub const ACK_BYTES: u64 = 16;
 
 /// What each end of a connection sends until membership is proven: one full Initial, keys and proof.
 pub const HANDSHAKE_BYTES: u64 = 1_600;
+/// The part of it that whoever dials sends at once.
+pub(crate) const INITIAL_BYTES: u64 = 1_200;
 
 /// Wire bytes and packets of one message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

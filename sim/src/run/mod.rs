@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
             cast,
             sources,
             &streams,
-            start + scenario.warm_up,
+            [start + scenario.warm_up, start + scenario.secs],
             config.multicast.window_duration,
             anatomy,
         );

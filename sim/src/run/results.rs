@@ -127,6 +127,7 @@ impl Run<'_> {
             continuity: self.due(honest()).continuity(),
             copies: ratio(received.payload as f64, sums.bytes as f64),
             control_ratio: of_payload(sent.control),
+            control_ratio_steady: ratio(score.steady.control as f64, score.steady.payload as f64),
             auth_ratio: of_payload(sent.auth),
             wire_per_payload: ratio((self.wire_bytes() - self.wire_before) as f64, played_bytes as f64),
             media_ratio: ratio((received.payload + received.auth) as f64, sums.bytes as f64),
@@ -169,6 +170,7 @@ impl Run<'_> {
             joined,
             join_p50_ms: joins.quantile_ms(500),
             join_p99_ms: joins.quantile_ms(990),
+            repair_p50_ms: score.repairs.quantile_ms(500),
             repair_p99_ms: score.repairs.quantile_ms(990),
             ..Results::default()
         }
@@ -200,6 +202,10 @@ impl Run<'_> {
             cut_off_ms: hostile.slowest.as_micros() as f64 / 1e3,
             unpunished: hostile.unpunished() as u64,
             neighbors_p99: shares.get(shares.len() * 99 / 100).copied().unwrap_or_default(),
+            neighbors_over_chance: ratio(
+                shares.iter().sum::<f64>() / shares.len().max(1) as f64,
+                f64::from(members) / f64::from(self.world.member_count()),
+            ),
             eclipsed: shares.iter().filter(|share| **share == 1.0).count() as u32,
         })
     }

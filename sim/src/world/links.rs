@@ -4,7 +4,7 @@ use stratus_core::{Input, PeerId, Time};
 
 use super::weather::{Verdict, judge};
 use super::{Happening, Member, Watch, World};
-use crate::size::HANDSHAKE_BYTES;
+use crate::size::{HANDSHAKE_BYTES, INITIAL_BYTES};
 use crate::trace::Kind;
 
 /// One end of a link between two members.
@@ -89,7 +89,8 @@ impl Links {
 impl<M: Member, W: Watch<M>> World<M, W> {
     /// Opens a link from `from` to `peer`, as hosts do on their own for members that a groupspec names.
     ///
-    /// A connection takes three journeys until both ends have proven themselves.
+    /// A connection takes three journeys until both ends have proven themselves, the first of which begins when the uplink
+    /// has sent what was to be sent before.
     pub fn dial(&mut self, from: u32, peer: PeerId) {
         let timeout = self.now + self.config.dial_timeout;
         let Some(&to) = self.numbers.get(&peer) else {
@@ -99,7 +100,10 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         if from == to || self.seats[from as usize].links.open(to).is_some() {
             return;
         }
-        let at = self.now + self.one_way(from, to) * 2 + self.one_way(to, from);
+        let seat = &mut self.seats[from as usize];
+        let left_at = seat.uplink.occupy(self.now, INITIAL_BYTES);
+        seat.sent_bytes += INITIAL_BYTES;
+        let at = left_at + self.one_way(from, to) * 2 + self.one_way(to, from);
         self.queue.schedule(at, Happening::Dialled { from, to });
     }
 
@@ -171,8 +175,9 @@ impl<M: Member, W: Watch<M>> World<M, W> {
                 verdict,
                 is_closing: false,
             });
-            seat.uplink.owe(HANDSHAKE_BYTES);
-            seat.sent_bytes += HANDSHAKE_BYTES;
+            let rest = if member == from { HANDSHAKE_BYTES - INITIAL_BYTES } else { HANDSHAKE_BYTES };
+            seat.uplink.owe(rest);
+            seat.sent_bytes += rest;
         }
         for (member, peer) in [(to, from), (from, to)] {
             self.trace.add(self.now, member, Kind::Up, u64::from(peer), u64::from(number));

@@ -49,11 +49,15 @@ impl Conversation {
             net.add(&format!("n{number}"), peer(*number), life::node(*number));
         }
         for number in &members[1..] {
+            // Before it knows anybody, so that it asks by name.
+            let watch = multicast::Command::Subscribe { name: life::name(0) };
+            net.command(peer(*number), Command::Multicast(watch));
             let record = net.machine(&peer(1)).overlay().own_record().clone();
             net.command(peer(*number), Command::Overlay(overlay::Command::Bootstrap(vec![record])));
         }
-        net.run_for(Duration::from_millis(400));
-        publish_and_watch(&mut net, &members, gap);
+        // Longer than anybody waits for an answer to that.
+        net.run_for(Duration::from_millis(600));
+        publish(&mut net, gap);
         net.command(peer(2), Command::Multicast(multicast::Command::Unsubscribe { name: life::name(0) }));
         net.command(peer(1), Command::Multicast(multicast::Command::Unpublish(stream())));
         net.run_for(Duration::from_millis(300));
@@ -130,7 +134,7 @@ fn stream() -> StreamId {
     StreamId(life::stream_key(0).public())
 }
 
-fn publish_and_watch(net: &mut Net<Node>, members: &[u64], gap: u64) {
+fn publish(net: &mut Net<Node>, gap: u64) {
     let wanted = multicast::Publish {
         key: life::stream_key(0),
         name: life::name(0),
@@ -140,10 +144,6 @@ fn publish_and_watch(net: &mut Net<Node>, members: &[u64], gap: u64) {
         wishes: Overrides::default(),
     };
     net.command(peer(1), Command::Multicast(multicast::Command::Publish(Box::new(wanted))));
-    for number in &members[1..] {
-        let watch = multicast::Command::Subscribe { name: life::name(0) };
-        net.command(peer(*number), Command::Multicast(watch));
-    }
     for number in 0..1_500 / gap {
         let flags = PieceFlags { is_start: true, is_end: true, is_key: number % 4 == 0, kind: Kind::Data };
         let piece = Piece { payload: Bytes::from(vec![number as u8; 90]), flags, flush: false };

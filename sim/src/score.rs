@@ -34,6 +34,8 @@ pub(crate) struct Score {
     pub(crate) sent: Vec<Purpose>,
     /// Bytes sent by everybody while the stream ran and was warm.
     pub(crate) steady: Purpose,
+    /// Fragments that came in that time, by push and because they were asked for.
+    pub(crate) steady_paths: [u64; 2],
     /// Bytes received since then, by member.
     pub(crate) received: Vec<Purpose>,
     /// Of all, then of each part.
@@ -146,6 +148,7 @@ impl Score {
             players: Vec::new(),
             sent: Vec::new(),
             steady: Purpose::default(),
+            steady_paths: [0; 2],
             received: Vec::new(),
             delays: std::array::from_fn(|_| Histogram::new()),
             lasts: vec![Lasts::default(); streams.len()],
@@ -185,6 +188,11 @@ impl Score {
     pub(crate) fn last_ms(&self) -> f64 {
         let sum: f64 = self.lasts.iter().map(Lasts::mean_ms).sum();
         if self.lasts.is_empty() { 0.0 } else { sum / self.lasts.len() as f64 }
+    }
+
+    /// Whether the stream runs, and is warm.
+    fn is_steady(&self, now: Time) -> bool {
+        now >= self.warm_at && now < self.end_at
     }
 
     /// The stream that is to be written next, and when.
@@ -318,7 +326,7 @@ impl Watch<Node> for Score {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
         let purpose = Purpose::of(message, packet.head.length);
         self.sent[packet.head.from as usize] += purpose;
-        if now >= self.warm_at && now < self.end_at {
+        if self.is_steady(now) {
             self.steady += purpose;
         }
         self.passed_on(now, packet, message);
@@ -345,6 +353,9 @@ impl Watch<Node> for Score {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
         self.received[packet.head.to as usize] += Purpose::of(message, packet.head.length);
         self.repaired(now, packet.head.to, message);
+        if let Message::Multicast(multicast::Message::Fragment { is_repair, .. }) = message {
+            self.steady_paths[usize::from(*is_repair)] += u64::from(self.is_steady(now));
+        }
         let (from, to) = (packet.head.from, packet.head.to);
         if self.cast.part(from).is_hostile() && !self.cast.part(to).is_hostile() {
             let is_bad = match message {

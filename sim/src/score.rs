@@ -17,6 +17,7 @@ use crate::journal::Journal;
 use crate::last::Lasts;
 use crate::member::Purpose;
 use crate::posts::PostScore;
+use crate::report::ratio;
 use crate::series::Keeper;
 use crate::source::Source;
 use crate::world::{Content, Packet, Watch};
@@ -35,7 +36,7 @@ pub(crate) struct Score {
     /// Bytes sent by everybody while the stream ran and was warm.
     pub(crate) steady: Purpose,
     /// Fragments that came in that time, by push and because they were asked for.
-    pub(crate) steady_paths: [u64; 2],
+    steady_paths: [u64; 2],
     /// Bytes received since then, by member.
     pub(crate) received: Vec<Purpose>,
     /// Of all, then of each part.
@@ -188,6 +189,12 @@ impl Score {
     pub(crate) fn last_ms(&self) -> f64 {
         let sum: f64 = self.lasts.iter().map(Lasts::mean_ms).sum();
         if self.lasts.is_empty() { 0.0 } else { sum / self.lasts.len() as f64 }
+    }
+
+    /// Fragments that came by push while the stream ran and was warm, of all that did.
+    pub(crate) fn pushed_share_steady(&self) -> f64 {
+        let [pushed, pulled] = self.steady_paths;
+        ratio(pushed as f64, (pushed + pulled) as f64)
     }
 
     /// Whether the stream runs, and is warm.

@@ -7,9 +7,11 @@ use stratus_core::{Cx, Delivery, PeerId, Time};
 
 use crate::api::{Event, Output};
 use crate::config::Strategy;
+use crate::load::Load;
 use crate::message::{Denied, Message, Want};
 use crate::neighbor::Neighbor;
 use crate::objects::{CHUNK, ObjectSet, bits};
+use crate::rarity::generous;
 use crate::replication::{Replication, misbehaved};
 
 /// How often requests and uploads are looked at while there are any.
@@ -17,9 +19,15 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 /// Requests under way at first, before it is known how fast objects come.
 const LEAST_REQUESTS: u64 = 8;
 /// Objects of so many milliseconds are asked for ahead.
-const AHEAD_MILLIS: u64 = 300;
+const AHEAD_MILLIS: u64 = 500;
+/// As many are asked of one neighbor at a time as come in so many milliseconds.
+const TOGETHER_MILLIS: u64 = 50;
+/// Fewer are not worth it.
+const LEAST_TOGETHER: usize = 8;
 /// Chunks that one search looks at.
 const MOST_SEARCHED: usize = 256;
+/// Chunks with something to ask for that one search looks at, once it has found as much as it wants.
+const MOST_RANKED: usize = 32;
 /// Shortest patience with a holder.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a holder may take to say that it has forgotten a request.
@@ -44,12 +52,18 @@ pub(crate) struct Fetch {
 }
 
 impl Replication {
-    /// How many requests should be under way: as many objects as come in 0.3 s. If the neighbors can give more, they
+    /// How many requests should be under way: as many objects as come in 0.5 s. If the neighbors can give more, they
     /// come sooner, and more are asked for. Spec RE-5.
     fn wanted_requests(&mut self, now: Time) -> usize {
         let ahead = self.arrivals.per_second(now) * AHEAD_MILLIS / 1_000;
         let most = self.config.max_requests as u64;
         ahead.max(LEAST_REQUESTS).min(most) as usize
+    }
+
+    /// How many objects are asked of one neighbor at a time: where they come slowly, each of whoever is the soonest.
+    pub(crate) fn together(&mut self, now: Time) -> usize {
+        let together = (self.arrivals.per_second(now) * TOGETHER_MILLIS / 1_000) as usize;
+        if together >= LEAST_TOGETHER { together } else { 1 }
     }
 
     /// Asks for more while there is room and something to ask for.
@@ -67,10 +81,12 @@ impl Replication {
         if room * 8 < wanted {
             return;
         }
+        // Objects that come one behind the other from one neighbor cost less than as many from several.
+        let together = self.together(cx.now);
         while room > 0
             && let Some((peer, its_room)) = self.next_holder(cx)
         {
-            let share = (room / self.neighbors.len()).clamp(1, its_room).min(room);
+            let share = (room / self.neighbors.len()).max(together).clamp(1, its_room).min(room);
             let picked = self.pick(cx, peer, share);
             room -= picked.len();
             if picked.is_empty()
@@ -82,17 +98,17 @@ impl Replication {
         }
     }
 
-    /// The least loaded neighbor that may have something for us, and how many requests it may get. Spec RE-6.
+    /// The neighbor that would answer soonest and may have something for us, and how many requests it may get. Spec RE-6.
     fn next_holder(&self, cx: &mut Cx<'_>) -> Option<(PeerId, usize)> {
-        let mut best: Option<(usize, u64, PeerId, usize)> = None;
+        let mut best: Option<(u64, u64, PeerId, usize)> = None;
         for (peer, neighbor) in &self.neighbors {
             let room = self.config.max_requests_per_neighbor.saturating_sub(neighbor.requests.len());
             let is_of_use = neighbor.dry_at != self.version && !neighbor.have.is_empty();
             if room == 0 || !is_of_use || neighbor.pause_until > cx.now {
                 continue;
             }
-            let rank = (neighbor.load(cx.now), cx.rng.next_u64());
-            if best.is_none_or(|(load, chance, ..)| rank < (load, chance)) {
+            let rank = (neighbor.wait(cx.now), cx.rng.next_u64());
+            if best.is_none_or(|(wait, chance, ..)| rank < (wait, chance)) {
                 best = Some((rank.0, rank.1, *peer, room));
             }
         }
@@ -117,13 +133,10 @@ impl Replication {
             salt: cx.rng.next_u64(),
             most,
             is_ordered: self.strategy == Strategy::LowestFirst && !is_spared,
+            is_spared,
         };
-        let generous = || neighbors.values().filter(|neighbor| !neighbor.is_scarce).map(|n| &n.have);
-        search.run(want, &holder.have, asked, |chunk, open| {
-            let counts = rarity.counts(chunk, generous());
-            let ranked = bits(chunk, open).map(|index| (u32::from(counts[(index % CHUNK) as usize]), index));
-            ranked.filter(|(count, _)| !is_spared || *count == 0).collect()
-        })
+        let sets = Sets { want, have: &holder.have, asked };
+        search.run(&sets, |chunk| rarity.counts(chunk, generous(neighbors)))
     }
 
     fn ask(&mut self, now: Time, peer: PeerId, index: u64, out: &mut Vec<Output>) {
@@ -138,12 +151,15 @@ impl Replication {
     }
 
     /// Sends what neighbors are asked for, with the numbers of what came from them.
-    pub(crate) fn flush(&mut self, out: &mut Vec<Output>) {
+    pub(crate) fn flush(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        let may_wait = self.together(cx.now) > 1;
         for (peer, neighbor) in &mut self.neighbors {
-            while !neighbor.done.is_empty() || !neighbor.wants.is_empty() {
+            let mut has_more = neighbor.has_to_tell(may_wait);
+            while has_more {
                 let done = take_some(&mut neighbor.done);
                 let message = Message::Ask { done, wants: take_some(&mut neighbor.wants) };
                 out.push(Output::Send { to: *peer, message, how: Delivery::Control });
+                has_more = !neighbor.done.is_empty() || !neighbor.wants.is_empty();
             }
         }
     }
@@ -160,7 +176,7 @@ impl Replication {
         cx: &mut Cx<'_>,
         from: PeerId,
         want: Want,
-        load: u8,
+        load: Load,
         object: bytes::Bytes,
         out: &mut Vec<Output>,
     ) {
@@ -214,23 +230,17 @@ impl Replication {
         cx: &mut Cx<'_>,
         from: PeerId,
         why: Denied,
-        load: u8,
+        load: Load,
         ids: &[u64],
         out: &mut Vec<Output>,
     ) {
         let Some(neighbor) = self.neighbors.get_mut(&from) else { return };
         neighbor.note_load(cx.now, load);
-        let mut indices = Vec::with_capacity(ids.len());
-        for id in ids {
-            match neighbor.requests.remove(id) {
-                Some(index) => indices.push(index),
-                None if *id >= neighbor.next_id => {
-                    return misbehaved(from, "denied what was not asked for", out);
-                }
-                // It was given up.
-                None => {}
-            }
+        if ids.iter().any(|id| *id >= neighbor.next_id) {
+            return misbehaved(from, "denied what was not asked for", out);
         }
+        // What is not there was given up.
+        let indices: Vec<u64> = ids.iter().filter_map(|id| neighbor.requests.remove(id)).collect();
         match why {
             Denied::Busy | Denied::Cancelled => {
                 neighbor.pause_until = cx.now + cx.rng.jitter(self.config.busy_pause);
@@ -332,8 +342,7 @@ impl Replication {
                     && !other.is_scarce
                     && other.requests.is_empty()
                     && other.pause_until <= cx.now
-                    && other.load(cx.now) < 2
-                    && age > other.latency * 2
+                    && age > LEAST_AGE + crate::load::STEP * (2 * other.wait(cx.now).min(1_000) as u32)
             };
             if moved < MOST_MOVES && self.neighbors.iter().any(is_better) {
                 moved += 1;
@@ -374,22 +383,26 @@ struct Search {
     most: usize,
     /// The first found are taken; otherwise the rarest.
     is_ordered: bool,
+    /// Nothing is taken that any other neighbor has.
+    is_spared: bool,
+}
+
+/// In what a search looks.
+struct Sets<'a> {
+    want: &'a ObjectSet,
+    have: &'a ObjectSet,
+    asked: &'a ObjectSet,
 }
 
 impl Search {
-    fn run(
-        &self,
-        want: &ObjectSet,
-        have: &ObjectSet,
-        asked: &ObjectSet,
-        mut rank: impl FnMut(u64, u64) -> Vec<(u32, u64)>,
-    ) -> Vec<u64> {
-        let mut best: Vec<(u32, u64, u64)> = Vec::with_capacity(self.most + 1);
+    /// `counts` says how many neighbors have each object of a chunk.
+    fn run(&self, sets: &Sets<'_>, mut counts: impl FnMut(u64) -> [u16; CHUNK as usize]) -> Vec<u64> {
+        let mut best: Vec<(u16, u64, u64)> = Vec::with_capacity(self.most + 1);
         let (mut from, mut is_wrapped) = (self.start, self.start == 0);
+        let mut ranked = 0;
         for _ in 0..MOST_SEARCHED {
-            let found = want
-                .next_common(have, from)
-                .filter(|(chunk, _)| !is_wrapped || self.start == 0 || *chunk < self.start);
+            let found = sets.want.next_common(sets.have, from);
+            let found = found.filter(|(chunk, _)| !is_wrapped || self.start == 0 || *chunk < self.start);
             let Some((chunk, common)) = found else {
                 if is_wrapped {
                     break;
@@ -398,24 +411,36 @@ impl Search {
                 continue;
             };
             from = chunk + 1;
-            let open = common & !asked.word(chunk);
+            let open = common & !sets.asked.word(chunk);
             if open == 0 {
                 continue;
             }
-            for (count, index) in rank(chunk, open) {
-                let order = if self.is_ordered { (0, index) } else { (count, scatter(index ^ self.salt)) };
-                let place = best.partition_point(|(count, chance, _)| (*count, *chance) < order);
-                if place < self.most {
-                    best.insert(place, (order.0, order.1, index));
-                    best.truncate(self.most);
-                }
-            }
-            // Nothing is rarer than what one alone has.
-            if best.len() == self.most && best.last().is_some_and(|(count, ..)| *count <= 1) {
+            self.rank(chunk, open, &counts(chunk), &mut best);
+            ranked += 1;
+            let is_full = best.len() == self.most;
+            // Nothing is rarer than what one alone has, and of so many the rarest is rare enough.
+            if is_full && (ranked >= MOST_RANKED || best.last().is_some_and(|(count, ..)| *count <= 1)) {
                 break;
             }
         }
         best.into_iter().map(|(_, _, index)| index).collect()
+    }
+
+    /// Puts what is better than what was found so far in its place.
+    fn rank(&self, chunk: u64, open: u64, counts: &[u16; CHUNK as usize], best: &mut Vec<(u16, u64, u64)>) {
+        for index in bits(chunk, open) {
+            let count = counts[(index % CHUNK) as usize];
+            if self.is_spared && count > 0 {
+                continue;
+            }
+            let order = if self.is_ordered { (0, index) } else { (count, scatter(index ^ self.salt)) };
+            let is_worse = |other: &(u16, u64, u64)| (other.0, other.1) < order;
+            if best.len() == self.most && best.last().is_none_or(is_worse) {
+                continue;
+            }
+            best.insert(best.partition_point(is_worse), (order.0, order.1, index));
+            best.truncate(self.most);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 mod api;
 mod config;
 mod fetch;
+mod load;
 mod message;
 mod meter;
 mod neighbor;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use api::{Command, Event, Exchange, Input, Output, RequestId, Stats};
 pub use config::{Config, Strategy};
+pub use load::Load;
 pub use message::{Denied, MOST_IDS, MOST_OBJECT_BYTES, Message, Want};
 pub use objects::{MOST_OBJECTS, MOST_PIECES, ObjectSet};
 pub use replication::Replication;

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use stratus_core::{DecodeError, Reader, Wire, Writer};
 
+use crate::load::Load;
 use crate::objects::{MOST_OBJECTS, ObjectSet};
 
 /// Longest object, bytes. Source: spec RE-2.
@@ -11,31 +12,31 @@ pub const MOST_IDS: usize = 64;
 /// What neighbors say about objects. Source: spec RE-3.
 ///
 /// ```text
-/// have    1 | flags 1 (bit 0 scarce) | load 1 | set        what is offered to you: all of it
-/// gained  2 | load 1 | set                                 and this as well
+/// have    1 | flags 1 (bit 0 scarce) | load 2 | set        what is offered to you: all of it
+/// gained  2 | load 2 | set                                 and this as well
 /// lost    3 | set                                          and this no longer
 /// ask     4 | done: list of ids | wants: list of (id, index)
-/// object  5 | id | index | load 1 | bytes to the end
-/// deny    6 | why 1 | load 1 | list of ids
+/// object  5 | id | index | load 2 | bytes to the end
+/// deny    6 | why 1 | load 2 | list of ids
 /// cancel  7 | list of ids
 /// ```
 ///
-/// Ids are the asker's, counted up on each link. `load` is how many uploads the sender has, at most 255.
+/// Ids are the asker's, counted up on each link. `load` is a [`Load`] of the sender.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Message {
     /// Everything that the sender offers, in place of what it said before.
     Have {
         /// Whether to ask it only for what nobody else offers: it has all and should not send it twice.
         is_scarce: bool,
-        /// Its uploads.
-        load: u8,
+        /// How busy it is.
+        load: Load,
         /// What it offers.
         set: ObjectSet,
     },
     /// It offers this as well.
     Gained {
-        /// Its uploads.
-        load: u8,
+        /// How busy it is.
+        load: Load,
         /// What came.
         set: ObjectSet,
     },
@@ -54,8 +55,8 @@ pub enum Message {
         id: u64,
         /// Its number.
         index: u64,
-        /// The sender's uploads.
-        load: u8,
+        /// How busy the sender is.
+        load: Load,
         /// Its bytes.
         payload: Bytes,
     },
@@ -63,8 +64,8 @@ pub enum Message {
     Deny {
         /// Why.
         why: Denied,
-        /// The sender's uploads.
-        load: u8,
+        /// How busy the sender is.
+        load: Load,
         /// Which.
         ids: Vec<u64>,
     },
@@ -137,12 +138,12 @@ impl Message {
             Self::Have { is_scarce, load, set } => {
                 writer.u8(1);
                 writer.u8(u8::from(*is_scarce));
-                writer.u8(*load);
+                load.encode(writer);
                 set.encode(writer);
             }
             Self::Gained { load, set } => {
                 writer.u8(2);
-                writer.u8(*load);
+                load.encode(writer);
                 set.encode(writer);
             }
             Self::Lost(set) => {
@@ -158,12 +159,12 @@ impl Message {
                 writer.u8(5);
                 writer.varint(*id);
                 writer.varint(*index);
-                writer.u8(*load);
+                load.encode(writer);
             }
             Self::Deny { why, load, ids } => {
                 writer.u8(6);
                 why.encode(writer);
-                writer.u8(*load);
+                load.encode(writer);
                 writer.list(ids);
             }
             Self::Cancel(ids) => {
@@ -186,20 +187,24 @@ impl Wire for Message {
         Ok(match reader.u8()? {
             1 => Self::Have {
                 is_scarce: bool::decode(reader)?,
-                load: reader.u8()?,
+                load: Wire::decode(reader)?,
                 set: Wire::decode(reader)?,
             },
-            2 => Self::Gained { load: reader.u8()?, set: Wire::decode(reader)? },
+            2 => Self::Gained { load: Wire::decode(reader)?, set: Wire::decode(reader)? },
             3 => Self::Lost(Wire::decode(reader)?),
             4 => Self::Ask { done: reader.list(MOST_IDS)?, wants: reader.list(MOST_IDS)? },
             5 => {
-                let (id, index, load) = (reader.varint()?, index(reader)?, reader.u8()?);
+                let (id, index, load) = (reader.varint()?, index(reader)?, Load::decode(reader)?);
                 if reader.remaining() > MOST_OBJECT_BYTES {
                     return Err(DecodeError::TooLong);
                 }
                 Self::Object { id, index, load, payload: reader.rest() }
             }
-            6 => Self::Deny { why: Wire::decode(reader)?, load: reader.u8()?, ids: reader.list(MOST_IDS)? },
+            6 => Self::Deny {
+                why: Wire::decode(reader)?,
+                load: Wire::decode(reader)?,
+                ids: reader.list(MOST_IDS)?,
+            },
             7 => Self::Cancel(reader.list(MOST_IDS)?),
             _ => return Err(DecodeError::Unknown),
         })

@@ -4,11 +4,14 @@ use std::time::Duration;
 use stratus_core::{Bucket, Time};
 
 use crate::api::RequestId;
+use crate::load::Load;
 use crate::message::{MOST_IDS, Want};
 use crate::objects::ObjectSet;
 
 /// How long what a neighbor said of its load is believed.
 const LOAD_LIFETIME: Duration = Duration::from_millis(500);
+/// What came and is not told of while more is waited for.
+pub(crate) const MOST_UNTOLD: usize = 3;
 /// Requests that were given up and may still be answered.
 const MOST_LOST: usize = MOST_IDS;
 /// Objects that a first seed offers to one neighbor at first.
@@ -21,7 +24,7 @@ pub(crate) struct Neighbor {
     pub(crate) have: ObjectSet,
     /// Whether it is to be asked only for what nobody else has.
     pub(crate) is_scarce: bool,
-    load: u8,
+    load: Load,
     load_at: Time,
     /// Our requests that it has not answered: objects by id.
     pub(crate) requests: BTreeMap<u64, u64>,
@@ -30,6 +33,8 @@ pub(crate) struct Neighbor {
     pub(crate) next_id: u64,
     /// Ids of what came and was not acknowledged yet.
     pub(crate) done: Vec<u64>,
+    /// What came is told now.
+    pub(crate) is_overdue: bool,
     /// Requests that leave at the end of the turn.
     pub(crate) wants: Vec<Want>,
     /// It is not asked before this.
@@ -60,12 +65,13 @@ impl Neighbor {
         Self {
             have: ObjectSet::default(),
             is_scarce: false,
-            load: 0,
+            load: Load::default(),
             load_at: now,
             requests: BTreeMap::new(),
             lost: VecDeque::new(),
             next_id: 0,
             done: Vec::new(),
+            is_overdue: false,
             wants: Vec::new(),
             pause_until: now,
             strikes: 0,
@@ -84,19 +90,32 @@ impl Neighbor {
         }
     }
 
-    pub(crate) fn note_load(&mut self, now: Time, load: u8) {
+    pub(crate) fn note_load(&mut self, now: Time, load: Load) {
         (self.load, self.load_at) = (load, now);
     }
 
     /// How busy it is: what it said of itself lately, and what we have asked of it.
     pub(crate) fn load(&self, now: Time) -> usize {
-        let told = if now.since(self.load_at) < LOAD_LIFETIME { usize::from(self.load) } else { 0 };
+        let told = if now.since(self.load_at) < LOAD_LIFETIME { usize::from(self.load.uploads) } else { 0 };
         told.max(self.requests.len()) + self.requests.len()
+    }
+
+    /// How long it would take to answer one more, in steps of its load.
+    pub(crate) fn wait(&self, now: Time) -> u64 {
+        self.load.steps(self.load(now) + 1)
     }
 
     pub(crate) fn note_answer(&mut self, took: Duration) {
         self.latency = (self.latency * 7 + took) / 8;
         self.strikes = 0;
+    }
+
+    /// Whether what came has to be told now: where that may wait, once nothing more is waited for or there is something to
+    /// ask.
+    pub(crate) fn has_to_tell(&mut self, may_wait: bool) -> bool {
+        let is_overdue = std::mem::take(&mut self.is_overdue);
+        let is_now = !may_wait || is_overdue || self.requests.is_empty() || self.done.len() > MOST_UNTOLD;
+        !self.wants.is_empty() || (is_now && !self.done.is_empty())
     }
 
     /// A request that is not waited for any more.

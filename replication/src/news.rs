@@ -5,10 +5,14 @@ use std::ops::Range;
 use stratus_core::{Cx, Delivery, PeerId};
 
 use crate::api::Output;
+use crate::load::Load;
 use crate::message::Message;
 use crate::neighbor::Neighbor;
 use crate::objects::{MOST_PIECES, ObjectSet};
 use crate::replication::{Replication, timers};
+
+/// What so many neighbors offer at most is told of sooner.
+const RARE: u16 = 1;
 
 impl Replication {
     pub(crate) fn connected(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
@@ -34,7 +38,7 @@ impl Replication {
         self.offer(peer, &self.have, is_scarce, load, out);
     }
 
-    fn offer(&self, peer: PeerId, offered: &ObjectSet, is_scarce: bool, load: u8, out: &mut Vec<Output>) {
+    fn offer(&self, peer: PeerId, offered: &ObjectSet, is_scarce: bool, load: Load, out: &mut Vec<Output>) {
         let mut parts = parts(offered).into_iter();
         let first = parts.next().unwrap_or_default();
         let message = Message::Have { is_scarce, load, set: first };
@@ -59,7 +63,12 @@ impl Replication {
             return self.look_at_economy(cx, out);
         }
         self.news.add(&gained);
-        let due = self.told_at.map_or(cx.now, |at| at + self.config.news_interval);
+        // What hardly anybody has is what others wait for; where much comes, it goes with the rest.
+        let is_rare = gained.len() == 1
+            && self.together(cx.now) == 1
+            && gained.first(1).iter().all(|index| self.rarity.count_of(*index, &self.neighbors) <= RARE);
+        let pause = if is_rare { self.config.news_interval / 4 } else { self.config.news_interval };
+        let due = self.told_at.map_or(cx.now, |at| at + pause);
         if due <= cx.now && self.timers.get(timers::NEWS).is_none() {
             self.tell_news(cx, out);
         } else {
@@ -108,7 +117,7 @@ impl Replication {
         cx: &mut Cx<'_>,
         from: PeerId,
         is_scarce: bool,
-        load: u8,
+        load: Load,
         set: ObjectSet,
     ) {
         self.rarity.forget();
@@ -123,7 +132,7 @@ impl Replication {
         neighbor.have.truncate(most);
     }
 
-    pub(crate) fn hear_gained(&mut self, cx: &mut Cx<'_>, from: PeerId, load: u8, set: &ObjectSet) {
+    pub(crate) fn hear_gained(&mut self, cx: &mut Cx<'_>, from: PeerId, load: Load, set: &ObjectSet) {
         self.seen_elsewhere(set);
         let most = self.config.max_pieces;
         let Some(neighbor) = self.neighbors.get_mut(&from) else { return };
@@ -169,6 +178,7 @@ impl Replication {
     /// Looks at everything that time alone changes.
     pub(crate) fn tick(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         self.look_when_idle(cx.now);
+        self.neighbors.values_mut().for_each(|neighbor| neighbor.is_overdue = true);
         self.look_at_requests(cx, out);
         self.look_at_uploads(cx, out);
         self.look_at_economy(cx, out);

@@ -1,9 +1,17 @@
 use std::collections::BTreeMap;
 
+use stratus_core::PeerId;
+
+use crate::neighbor::Neighbor;
 use crate::objects::{CHUNK, ObjectSet};
 
 /// Chunks remembered; more than one search looks at.
 const MOST_CHUNKS: usize = 1_024;
+
+/// What those have who may be asked for anything.
+pub(crate) fn generous(neighbors: &BTreeMap<PeerId, Neighbor>) -> impl Iterator<Item = &ObjectSet> {
+    neighbors.values().filter(|neighbor| !neighbor.is_scarce).map(|neighbor| &neighbor.have)
+}
 
 /// How many neighbors have each object, for chunks that were looked at.
 ///
@@ -34,16 +42,21 @@ impl Rarity {
         }
     }
 
+    /// How many neighbors have this one.
+    pub(crate) fn count_of(&mut self, index: u64, neighbors: &BTreeMap<PeerId, Neighbor>) -> u16 {
+        self.counts(index / CHUNK, generous(neighbors))[(index % CHUNK) as usize]
+    }
+
     /// How many of `holders` have each object of `chunk`.
     pub(crate) fn counts<'a>(
         &mut self,
         chunk: u64,
         holders: impl Iterator<Item = &'a ObjectSet>,
-    ) -> &[u16; CHUNK as usize] {
+    ) -> [u16; CHUNK as usize] {
         if self.chunks.len() >= MOST_CHUNKS && !self.chunks.contains_key(&chunk) {
             self.forget();
         }
-        self.chunks.entry(chunk).or_insert_with(|| {
+        **self.chunks.entry(chunk).or_insert_with(|| {
             let mut counts = Box::new([0; CHUNK as usize]);
             for holder in holders {
                 let mut word = holder.word(chunk);
@@ -70,9 +83,9 @@ mod tests {
         let gained = ObjectSet::of(60..100);
         rarity.gained(&gained, &a);
         a.add(&gained);
-        let followed: Vec<_> = [0, 1].map(|chunk| *rarity.counts(chunk, std::iter::empty())).into();
+        let followed: Vec<_> = [0, 1].map(|chunk| rarity.counts(chunk, std::iter::empty())).into();
         rarity.forget();
-        let counted: Vec<_> = [0, 1].map(|chunk| *rarity.counts(chunk, [&a, &b].into_iter())).into();
+        let counted: Vec<_> = [0, 1].map(|chunk| rarity.counts(chunk, [&a, &b].into_iter())).into();
         assert_eq!(followed, counted);
         assert_eq!((counted[0][3], counted[0][55], counted[1][35], counted[1][36]), (2, 1, 1, 0));
     }

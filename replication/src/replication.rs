@@ -5,6 +5,7 @@ use stratus_core::{Cx, Deadline, Machine, PeerId, Timers};
 use crate::api::{Command, Event, Exchange, Input, Output, RequestId, Stats};
 use crate::config::{Config, Strategy};
 use crate::fetch::Fetch;
+use crate::load::Pace;
 use crate::message::Message;
 use crate::meter::Meter;
 use crate::neighbor::Neighbor;
@@ -41,7 +42,7 @@ pub struct Replication {
     pub(crate) busy_at: stratus_core::Time,
     pub(crate) uploads: BTreeMap<RequestId, Upload>,
     pub(crate) next_upload: u64,
-    pub(crate) departures: Meter,
+    pub(crate) pace: Pace,
     pub(crate) turn: u64,
     /// What came since others were told.
     pub(crate) news: ObjectSet,
@@ -76,7 +77,7 @@ impl Replication {
             busy_at: stratus_core::Time::ZERO,
             uploads: BTreeMap::new(),
             next_upload: 0,
-            departures: Meter::default(),
+            pace: Pace::default(),
             turn: 0,
             news: ObjectSet::default(),
             told_at: None,
@@ -126,7 +127,11 @@ impl Replication {
             ("objects handed to the owner", self.handed.len() as usize, config.max_requests),
             ("lost requests", most(Neighbor::lost_len), crate::MOST_IDS),
             ("pieces of a neighbor", most(|n| n.have.pieces()), config.max_pieces),
-            ("acknowledgements that wait", most(|n| n.done.len() + n.wants.len()), 0),
+            (
+                "acknowledgements that wait",
+                most(|n| n.done.len() + n.wants.len()),
+                crate::neighbor::MOST_UNTOLD,
+            ),
             ("counted chunks", self.rarity.len(), 1_024),
         ]
     }
@@ -182,7 +187,7 @@ impl Replication {
         }
     }
 
-    fn disconnected(&mut self, cx: &mut Cx<'_>, peer: PeerId) {
+    fn disconnected(&mut self, cx: &mut Cx<'_>, peer: PeerId, out: &mut Vec<Output>) {
         let Some(neighbor) = self.neighbors.remove(&peer) else { return };
         for index in neighbor.requests.into_values() {
             self.reopen(index);
@@ -192,14 +197,15 @@ impl Replication {
         }
         self.lose_offers(&neighbor.offered);
         self.rarity.forget();
-        let _ = cx;
+        // Others are offered what it was to take; without that nobody might say anything any more.
+        self.look_at_economy(cx, out);
     }
 
     /// What every turn ends with: requests that can be made, uploads that can begin, and what was said meanwhile.
     fn settle(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         self.fill(cx, out);
         self.serve(cx, out);
-        self.flush(out);
+        self.flush(cx, out);
         if self.is_active() {
             self.timers.set_sooner(timers::TICK, cx.now + crate::fetch::TICK);
         }
@@ -224,7 +230,7 @@ impl Machine for Replication {
     fn handle(&mut self, cx: &mut Cx<'_>, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Connected(peer) => self.connected(cx, peer, out),
-            Input::Disconnected(peer) => self.disconnected(cx, peer),
+            Input::Disconnected(peer) => self.disconnected(cx, peer, out),
             Input::Received { from, message } => self.received(cx, from, message, out),
             Input::Command(command) => self.command(cx, command, out),
         }

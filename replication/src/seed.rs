@@ -6,6 +6,7 @@ use std::time::Duration;
 use stratus_core::{Cx, Delivery, PeerId, Time};
 
 use crate::api::{Event, Output, RequestId};
+use crate::load::Load;
 use crate::message::Message;
 use crate::neighbor::LEAST_REVEAL;
 use crate::objects::{ObjectSet, bits};
@@ -33,6 +34,8 @@ pub(crate) struct Economy {
     sending: BTreeMap<u64, RequestId>,
     /// Since when nothing is unsent.
     spread_at: Option<Time>,
+    /// What was spread before more came, and since when.
+    earlier: Option<(Time, ObjectSet)>,
     /// Everything is offered to everybody.
     pub(crate) is_over: bool,
 }
@@ -40,7 +43,16 @@ pub(crate) struct Economy {
 impl Economy {
     /// Whether something will happen with time alone.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.is_over && self.spread_at.is_some()
+        !self.is_over && (self.spread_at.is_some() || self.earlier.is_some())
+    }
+
+    /// Whether everything is out, and nobody was told yet.
+    pub(crate) fn is_news(&self) -> bool {
+        !self.is_over && self.spread_at.is_none() && self.is_spread()
+    }
+
+    fn is_spread(&self) -> bool {
+        self.unsent.is_empty() && self.sending.is_empty() && !self.governed.is_empty()
     }
 }
 
@@ -72,10 +84,12 @@ impl Replication {
 
     pub(crate) fn economy_gained(&mut self, objects: &ObjectSet) {
         if let Some(economy) = self.economy.as_mut().filter(|economy| !economy.is_over) {
+            if let Some(at) = economy.spread_at.take() {
+                economy.earlier = Some((at, economy.governed.clone()));
+            }
             economy.governed.add(objects);
             economy.unsent.add(objects);
             economy.pool.add(objects);
-            economy.spread_at = None;
         }
     }
 
@@ -187,15 +201,28 @@ impl Replication {
         }
         neighbor.revealed_at = cx.now;
         neighbor.offered.add(&chosen);
-        let message =
-            Message::Gained { load: u8::try_from(self.uploads.len()).unwrap_or(u8::MAX), set: chosen };
+        let load = Load::new(self.uploads.len(), self.pace.get().unwrap_or_default());
+        let message = Message::Gained { load, set: chosen };
         out.push(Output::Send { to: peer, message, how: Delivery::Control });
+    }
+
+    /// What was spread a while before more came is offered to all, as newcomers may need it before they can ask for more.
+    fn open_earlier(&mut self, now: Time, out: &mut Vec<Output>) {
+        let load = self.load();
+        let Some(economy) = &mut self.economy else { return };
+        let Some((_, set)) = economy.earlier.take_if(|(since, _)| now.since(*since) >= GRACE) else { return };
+        economy.governed.subtract(&set);
+        for peer in self.neighbors.keys() {
+            let message = Message::Gained { load, set: set.clone() };
+            out.push(Output::Send { to: *peer, message, how: Delivery::Control });
+        }
     }
 
     /// Objects spread, neighbors took what they were offered, or nothing is left to do.
     pub(crate) fn look_at_economy(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
+        self.open_earlier(cx.now, out);
         let Some(economy) = self.economy.as_mut().filter(|economy| !economy.is_over) else { return };
-        if economy.unsent.is_empty() && economy.sending.is_empty() && !economy.governed.is_empty() {
+        if economy.is_spread() {
             let spread_at = *economy.spread_at.get_or_insert_with(|| {
                 out.push(Output::Event(Event::Spread));
                 cx.now

@@ -1,18 +1,24 @@
 //! Requests of neighbors: which are taken, which go out first. Spec RE-7, RE-10, RE-11.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use stratus_core::{Cx, Delivery, PeerId, Time};
 
 use crate::api::{Event, Output, RequestId};
+use crate::load::Load;
 use crate::message::{Denied, MOST_OBJECT_BYTES, Message, Want};
 use crate::replication::{Replication, misbehaved};
+use crate::seed::Economy;
 
 /// Uploads handed out for sending at first, before it is known how fast they go.
 const LEAST_ACTIVE: u64 = 4;
-/// Objects of so many milliseconds are handed out: enough to fill a path, and little that waits behind it.
-const ACTIVE_MILLIS: u64 = 150;
-/// What would wait longer than so many milliseconds is better asked elsewhere.
-const MOST_WAIT_MILLIS: u64 = 3_000;
+/// Objects of so long are handed out, and two more: enough to fill a path, and little that waits behind it.
+const ACTIVE: Duration = Duration::from_millis(100);
+/// What would wait longer is better asked elsewhere.
+const MOST_WAIT: Duration = Duration::from_secs(3);
+/// Requests that are taken however slow it is.
+const LEAST_PLACES: u64 = 2;
 /// One turn in so many goes to whomever, so that newcomers have something to give.
 const OPTIMISTIC: u64 = 4;
 /// Requests that anybody may have under way, however little it gave.
@@ -40,17 +46,17 @@ pub(crate) enum UploadState {
 
 impl Replication {
     /// What is said of our load.
-    pub(crate) fn load(&self) -> u8 {
-        u8::try_from(self.uploads.len()).unwrap_or(u8::MAX)
+    pub(crate) fn load(&self) -> Load {
+        Load::new(self.uploads.len(), self.pace.get().unwrap_or_default())
     }
 
     /// How many requests are taken: all that are allowed, or as many as go out before long.
-    fn places(&mut self, now: Time) -> usize {
-        let before_long = match self.departures.per_second(now) {
-            0 => u64::MAX,
-            rate => (rate * MOST_WAIT_MILLIS / 1_000).max(LEAST_ACTIVE),
+    fn places(&self) -> usize {
+        let before_long = match self.pace.get() {
+            Some(pace) => (MOST_WAIT.as_micros() / pace.as_micros().max(1)) as u64,
+            None => u64::MAX,
         };
-        before_long.min(self.config.max_uploads as u64) as usize
+        before_long.max(LEAST_PLACES).min(self.config.max_uploads as u64) as usize
     }
 
     /// How many requests `peer` may have taken: where others wait as well, nobody takes all places.
@@ -72,8 +78,11 @@ impl Replication {
         for id in done {
             self.acknowledged(cx.now, from, *id);
         }
+        if self.economy.as_ref().is_some_and(Economy::is_news) {
+            self.look_at_economy(cx, out);
+        }
         let (mut busy, mut unknown) = (Vec::new(), Vec::new());
-        let places = self.places(cx.now);
+        let places = self.places();
         for want in wants {
             let Some(neighbor) = self.neighbors.get(&from) else { return };
             if neighbor.uploads.contains_key(&want.id) {
@@ -123,7 +132,8 @@ impl Replication {
         if let Some(request) = neighbor.uploads.get(&id).copied().filter(is_sent) {
             neighbor.uploads.remove(&id);
             if let Some(upload) = self.uploads.remove(&request) {
-                self.departures.note(now);
+                let is_waited_for = self.uploads.values().any(|u| u.state == UploadState::Queued);
+                self.pace.note(now, is_waited_for);
                 self.spread(upload.index);
             }
         }
@@ -160,8 +170,11 @@ impl Replication {
         if active == self.uploads.len() {
             return;
         }
-        let ahead = self.departures.per_second(cx.now) * ACTIVE_MILLIS / 1_000;
-        let most = ahead.max(LEAST_ACTIVE).min(self.config.max_uploads as u64) as usize;
+        let ahead = match self.pace.get() {
+            Some(pace) => 2 + (ACTIVE.as_micros() / pace.as_micros().max(1)) as u64,
+            None => LEAST_ACTIVE,
+        };
+        let most = ahead.min(self.config.max_uploads as u64) as usize;
         while active < most
             && let Some(request) = self.next_upload(cx)
         {

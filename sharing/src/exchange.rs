@@ -54,6 +54,7 @@ pub struct Exchange {
     store: Option<Box<dyn Store>>,
     open: Option<Open>,
     progress: watch::Sender<Progress>,
+    /// Whether nobody else has it yet, and the pages have not left.
     is_first: bool,
     pub(crate) commands: Vec<ObjectCommand>,
 }
@@ -146,13 +147,16 @@ impl Exchange {
         }
         let Some(store) = &self.store else { return Ok(()) };
         let start = set.data_start();
-        self.commands.push(ObjectCommand::AddHave(0..start));
-        if self.is_first {
-            // Behind the root and the pages: everybody needs them first, and at once.
-            self.commands.push(ObjectCommand::SetFirstSeed(true));
-        }
         let held = store.held().ranges();
-        self.commands.extend(held.iter().map(|r| ObjectCommand::AddHave(start + r.start..start + r.end)));
+        if self.is_first {
+            // Everybody needs the root first, and at once; the pages leave once, and the rest behind them.
+            self.commands.push(ObjectCommand::AddHave(0..1));
+            self.commands.push(ObjectCommand::SetFirstSeed(true));
+            self.commands.push(ObjectCommand::AddHave(1..start));
+        } else {
+            self.commands.push(ObjectCommand::AddHave(0..start));
+            self.commands.extend(held.iter().map(|r| ObjectCommand::AddHave(start + r.start..start + r.end)));
+        }
         self.commands.push(ObjectCommand::AddWant(start..set.object_count()));
         let bytes = |data: u64| set.data_length(data).unwrap_or(0);
         let held_bytes = held.into_iter().flatten().map(bytes).sum();
@@ -177,10 +181,22 @@ impl Exchange {
         match event {
             ObjectEvent::Request { request, index, .. } => self.request(request, index),
             ObjectEvent::Result { index, peer, object } => return self.result(index, peer, object),
-            ObjectEvent::Spread => self.progress.send_modify(|progress| progress.is_spread = true),
+            ObjectEvent::Spread => self.spread(),
             ObjectEvent::SendNotify { .. } | ObjectEvent::Failed { .. } => {}
         }
         Ok(())
+    }
+
+    /// Everything that was offered so far has left: the pages, then the data. Spec RE-25.
+    fn spread(&mut self) {
+        let (Some(set), Some(store)) = (self.assembly.set(), &self.store) else { return };
+        if std::mem::take(&mut self.is_first) {
+            let start = set.data_start();
+            let held = store.held().ranges();
+            self.commands.extend(held.iter().map(|r| ObjectCommand::AddHave(start + r.start..start + r.end)));
+        } else {
+            self.progress.send_modify(|progress| progress.is_spread = true);
+        }
     }
 
     fn request(&mut self, request: RequestId, index: u64) {

@@ -4,7 +4,7 @@ use super::limits::Alone;
 use super::*;
 use stratus_core::Output;
 
-use crate::{Denied, Message, ObjectSet, Want};
+use crate::{Denied, Load, Message, ObjectSet, Want};
 
 fn blames(out: &[Output<Message, Event>]) -> Vec<&'static str> {
     let blame = |output: &Output<Message, Event>| match output {
@@ -17,13 +17,13 @@ fn blames(out: &[Output<Message, Event>]) -> Vec<&'static str> {
 fn alone() -> Alone {
     let mut alone = Alone::new(Config { max_requests: 1, ..Config::default() }, 1);
     alone.command(Command::AddWant(5..6));
-    alone.hear(1, Message::Have { is_scarce: false, load: 0, set: ObjectSet::of(0..9) });
+    alone.hear(1, Message::Have { is_scarce: false, load: Load::default(), set: ObjectSet::of(0..9) });
     assert_eq!(alone.machine.fetches.len(), 1);
     alone
 }
 
 fn sends(id: u64, index: u64) -> Message {
-    Message::Object { id, index, load: 0, payload: object(index) }
+    Message::Object { id, index, load: Load::default(), payload: object(index) }
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn an_object_that_was_not_asked_for_is_not_taken() {
 
 #[test]
 fn a_request_that_was_not_made_cannot_be_denied() {
-    let deny = |id| Message::Deny { why: Denied::Refused, load: 0, ids: vec![id] };
+    let deny = |id| Message::Deny { why: Denied::Refused, load: Load::default(), ids: vec![id] };
     assert_eq!(blames(&alone().hear(1, deny(0))), Vec::<&str>::new());
     assert_eq!(blames(&alone().hear(1, deny(1))), ["denied what was not asked for"]);
 }

@@ -4,7 +4,7 @@ use super::*;
 use stratus_core::Rng;
 use stratus_core::testing::laws::{Bounds, Subject, check};
 
-use crate::{Denied, Message, ObjectSet, RequestId, Strategy, Want};
+use crate::{Denied, Load, Message, ObjectSet, RequestId, Strategy, Want};
 
 struct Sharing {
     next_id: u64,
@@ -17,6 +17,10 @@ fn set(rng: &mut Rng) -> ObjectSet {
         set.insert(rng.below(700));
     });
     set
+}
+
+fn load(rng: &mut Rng) -> Load {
+    Load { uploads: rng.below(20) as u8, pace: rng.below(60) as u8 }
 }
 
 fn range(rng: &mut Rng) -> std::ops::Range<u64> {
@@ -38,8 +42,8 @@ impl Subject for Sharing {
             .unwrap_or_default();
         let uploads: Vec<u64> = neighbor.map(|n| n.uploads.keys().copied().collect()).unwrap_or_default();
         match rng.below(12) {
-            0 => Message::Have { is_scarce: rng.chance(1, 4), load: rng.below(20) as u8, set: set(rng) },
-            1 | 2 => Message::Gained { load: rng.below(20) as u8, set: set(rng) },
+            0 => Message::Have { is_scarce: rng.chance(1, 4), load: load(rng), set: set(rng) },
+            1 | 2 => Message::Gained { load: load(rng), set: set(rng) },
             3 => Message::Lost(set(rng)),
             4..7 => {
                 let done = uploads.iter().copied().filter(|_| rng.chance(1, 2)).collect();
@@ -52,11 +56,11 @@ impl Subject for Sharing {
             7 => Message::Cancel(uploads),
             8 => {
                 let why = *rng.pick(&[Denied::Busy, Denied::NotOffered, Denied::Cancelled]).expect("three");
-                Message::Deny { why, load: 3, ids: asked.iter().take(5).map(|(id, _)| *id).collect() }
+                Message::Deny { why, load: load(rng), ids: asked.iter().take(5).map(|(id, _)| *id).collect() }
             }
             _ => {
                 let (id, index) = rng.pick(&asked).copied().unwrap_or((rng.below(9), rng.below(700)));
-                Message::Object { id, index, load: 0, payload: object(index) }
+                Message::Object { id, index, load: Load::default(), payload: object(index) }
             }
         }
     }

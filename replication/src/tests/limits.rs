@@ -3,7 +3,7 @@
 use super::*;
 use stratus_core::{Cx, DirectVerify, Input, Machine, Output, Rng};
 
-use crate::{Denied, Message, ObjectSet, RequestId, Want};
+use crate::{Denied, Load, Message, ObjectSet, RequestId, Want};
 
 /// A machine alone, with neighbors that a test speaks for.
 pub(super) struct Alone {
@@ -94,8 +94,11 @@ fn one_neighbor_gets_its_share_and_not_one_more() {
 #[test]
 fn the_idle_holder_is_asked() {
     let mut alone = Alone::new(Config { max_requests: 1, ..Config::default() }, 3);
-    for (neighbor, load) in [(1, 5), (2, 0), (3, 19)] {
-        alone.hear(neighbor, Message::Have { is_scarce: false, load, set: ObjectSet::of(0..9) });
+    for (neighbor, uploads) in [(1, 5), (2, 0), (3, 19)] {
+        alone.hear(
+            neighbor,
+            Message::Have { is_scarce: false, load: Load { uploads, pace: 0 }, set: ObjectSet::of(0..9) },
+        );
     }
     let out = alone.command(Command::AddWant(4..5));
     let asked: Vec<PeerId> = out
@@ -113,9 +116,9 @@ fn as_many_requests_are_made_as_are_allowed() {
     let config = Config { max_requests: 7, max_requests_per_neighbor: 5, ..Config::default() };
     let mut alone = Alone::new(config, 2);
     alone.command(Command::AddWant(0..500));
-    alone.hear(1, Message::Have { is_scarce: false, load: 0, set: ObjectSet::of(0..500) });
+    alone.hear(1, Message::Have { is_scarce: false, load: Load::default(), set: ObjectSet::of(0..500) });
     assert_eq!(alone.machine.fetches.len(), 5);
-    alone.hear(2, Message::Have { is_scarce: false, load: 0, set: ObjectSet::of(0..500) });
+    alone.hear(2, Message::Have { is_scarce: false, load: Load::default(), set: ObjectSet::of(0..500) });
     assert_eq!(alone.machine.fetches.len(), 7);
 }
 
@@ -124,9 +127,9 @@ fn of_what_a_neighbor_says_it_has_so_many_pieces_are_believed() {
     let config = Config { max_pieces: 50, ..Config::default() };
     let words = |count: u64| (0..count).map(|chunk| chunk * 128).collect::<ObjectSet>();
     let mut alone = Alone::new(config, 1);
-    alone.hear(1, Message::Have { is_scarce: false, load: 0, set: words(50) });
+    alone.hear(1, Message::Have { is_scarce: false, load: Load::default(), set: words(50) });
     assert_eq!(alone.machine.stats().ignored_pieces, 0);
-    alone.hear(1, Message::Gained { load: 0, set: words(51) });
+    alone.hear(1, Message::Gained { load: Load::default(), set: words(51) });
     assert_eq!(alone.machine.stats().ignored_pieces, 1);
     assert_eq!(alone.machine.neighbors[&peer(1)].have.pieces(), 50);
 }
@@ -137,7 +140,7 @@ fn who_says_too_much_is_blamed() {
     let blame = |out: Vec<Output<Message, Event>>| {
         out.iter().any(|output| matches!(output, Output::Event(Event::Misbehaved { .. })))
     };
-    let gained = || Message::Gained { load: 0, set: ObjectSet::of(3..4) };
+    let gained = || Message::Gained { load: Load::default(), set: ObjectSet::of(3..4) };
     assert!((0..200).all(|_| !blame(alone.hear(1, gained()))), "a burst is borne");
     assert!(blame(alone.hear(1, gained())));
     assert!((0..2_000).all(|_| !blame(alone.hear(1, Message::Cancel(vec![7])))));
@@ -164,11 +167,11 @@ fn who_gave_most_is_served_first_and_newcomers_are_not_forgotten() {
     let mut alone = Alone::new(config, 3);
     alone.command(Command::AddHave(0..100));
     alone.command(Command::AddWant(500..600));
-    alone.hear(1, Message::Have { is_scarce: false, load: 0, set: ObjectSet::of(500..600) });
+    alone.hear(1, Message::Have { is_scarce: false, load: Load::default(), set: ObjectSet::of(500..600) });
     for id in 0..40 {
         let index = *alone.machine.fetches.keys().next().expect("asked");
         let payload = vec![7; 64 << 10].into();
-        alone.hear(1, Message::Object { id, index, load: 0, payload });
+        alone.hear(1, Message::Object { id, index, load: Load::default(), payload });
         alone.command(Command::AddHave(index..index + 1));
     }
     // Three fill what is handed out at first, then two wait in turn.
@@ -201,10 +204,10 @@ fn who_gave_most_is_served_first_and_newcomers_are_not_forgotten() {
 fn so_many_objects_are_handed_over_and_not_one_more_before_some_are_settled() {
     let mut alone = Alone::new(Config { max_requests: 8, ..Config::default() }, 1);
     alone.command(Command::AddWant(0..100));
-    alone.hear(1, Message::Have { is_scarce: false, load: 0, set: ObjectSet::of(0..100) });
+    alone.hear(1, Message::Have { is_scarce: false, load: Load::default(), set: ObjectSet::of(0..100) });
     for id in 0..8 {
         let index = alone.machine.neighbors[&peer(1)].requests[&id];
-        alone.hear(1, Message::Object { id, index, load: 0, payload: object(index) });
+        alone.hear(1, Message::Object { id, index, load: Load::default(), payload: object(index) });
     }
     assert_eq!((alone.machine.handed.len(), alone.machine.fetches.len()), (8, 0));
     let handed = alone.machine.handed.first(1)[0];

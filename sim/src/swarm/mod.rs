@@ -42,6 +42,12 @@ pub struct SwarmResults {
     pub complete: u32,
     /// Seconds until the last one had it.
     pub seconds: f64,
+    /// Seconds until the first one had it, and until half had it.
+    pub first_and_half: [Option<f64>; 2],
+    /// Seconds until the source had sent each object and heard that it came.
+    pub spread_seconds: Option<f64>,
+    /// How much of all uplinks was in use, in each tenth of the time.
+    pub uplink_use: [f64; 10],
     /// By the shortest time that any schedule needs with equal uplinks: F/U × (1 + ⌊log2 N⌋/K).
     pub t_over_schedule: f64,
     /// By the fluid bound: the source's uplink, or all uplinks together.
@@ -60,6 +66,8 @@ pub struct SwarmResults {
 
 /// Longest that a swarm is watched, as a multiple of its bound.
 const PATIENCE: f64 = 6.0;
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 impl Swarm {
     /// A swarm as the project's goals D1 to D4 have it: 1,024 objects of 64 KiB, uplinks of 20 Mbit/s.
@@ -71,7 +79,7 @@ impl Swarm {
     /// Wire bytes of all objects, headers included: what an uplink has to carry for one copy.
     fn wire_bytes(&self) -> f64 {
         let how = stratus_core::Delivery::Bulk;
-        (Size::of(self.object_bytes + 10, how).bytes * self.objects) as f64
+        (Size::of(self.object_bytes + 11, how).bytes * self.objects) as f64
     }
 
     fn uplink_of(&self, member: u32) -> NonZeroU64 {
@@ -106,8 +114,8 @@ impl Swarm {
             seed: self.seed,
         };
         let config = Config { queue_bytes: 4 << 20, ..Config::new(latency) };
-        let watch =
-            Finishing { objects: self.objects, got: vec![0; self.members as usize], finished: Vec::new() };
+        let got = vec![0; self.members as usize];
+        let watch = Finishing { objects: self.objects, got, finished: Vec::new(), spread_at: None };
         let mut world = World::new(config, self.seed, 0, watch);
         let peers: Vec<PeerId> =
             (0..self.members).map(|number| stratus_core::testing::peer(u64::from(number))).collect();
@@ -125,11 +133,15 @@ impl Swarm {
         (1..self.members)
             .for_each(|member| world.command(member, Order::Tell(Command::AddWant(0..self.objects))));
         let end = began + Duration::from_secs_f64(self.bound() * PATIENCE);
+        let sent =
+            |world: &World<Peer, Finishing>| (0..self.members).map(|m| world.sent_bytes(m)).sum::<u64>();
+        let mut sums = vec![sent(&world)];
         while world.watch.finished.len() < self.members as usize - 1 && world.now() < end {
-            let next = world.now() + Duration::from_millis(100);
+            let next = world.now() + LOOK;
             world.run_until(next);
+            sums.push(sent(&world));
         }
-        self.results(&mut world, began)
+        self.results(&mut world, began, &sums)
     }
 
     /// A random graph in which everybody has about as many links as the overlay makes.
@@ -151,17 +163,34 @@ impl Swarm {
         links
     }
 
-    fn results(&self, world: &mut World<Peer, Finishing>, began: Time) -> SwarmResults {
+    /// Of all that the uplinks could send in each tenth of the time, how much they did. `sums` is what all had sent at
+    /// each look.
+    fn uplink_use(&self, sums: &[u64]) -> [f64; 10] {
+        let all: u64 = (0..self.members).map(|member| self.uplink_of(member).get()).sum();
+        let at = |tenth: usize| tenth * (sums.len() - 1) / 10;
+        std::array::from_fn(|tenth| {
+            let (from, until) = (at(tenth), at(tenth + 1));
+            let seconds = LOOK.as_secs_f64() * (until - from).max(1) as f64;
+            (sums[until] - sums[from]) as f64 / (all as f64 * seconds)
+        })
+    }
+
+    fn results(&self, world: &mut World<Peer, Finishing>, began: Time, sums: &[u64]) -> SwarmResults {
         let trace = world.trace().hash();
-        let last = world.watch.finished.iter().max().copied().unwrap_or_else(|| world.now());
-        let seconds = last.since(began).as_secs_f64();
+        // Members finish in order of time.
+        let finished = world.watch.finished.clone();
+        let after = |at: Option<&Time>| at.map(|at| at.since(began).as_secs_f64());
+        let seconds = finished.last().unwrap_or(&world.now()).since(began).as_secs_f64();
         let needed = (self.object_bytes as u64 * self.objects * u64::from(self.members - 1)) as f64;
         let stats = |member: u32| world.machine(member).machine.stats();
         let all = |of: &dyn Fn(u32) -> u64| (0..self.members).map(of).sum::<u64>();
         SwarmResults {
             swarm: self.clone(),
-            complete: world.watch.finished.len() as u32,
+            complete: finished.len() as u32,
             seconds,
+            first_and_half: [after(finished.first()), after(finished.get(self.members as usize / 2))],
+            spread_seconds: world.watch.spread_at.map(|at| at.since(began).as_secs_f64()),
+            uplink_use: self.uplink_use(sums),
             t_over_schedule: seconds / self.schedule(),
             t_over_bound: seconds / self.bound(),
             duplicates_ratio: all(&|member| stats(member).duplicate_bytes) as f64 / needed,
@@ -178,6 +207,7 @@ struct Finishing {
     objects: u64,
     got: Vec<u64>,
     finished: Vec<Time>,
+    spread_at: Option<Time>,
 }
 
 impl Watch<Peer> for Finishing {
@@ -188,6 +218,9 @@ impl Watch<Peer> for Finishing {
                 self.finished.push(now);
             }
             return (6, index);
+        }
+        if event == Event::Spread {
+            self.spread_at = Some(now);
         }
         (6, 0)
     }
@@ -209,6 +242,8 @@ impl Member for Peer {
 
 #[cfg(test)]
 mod tests {
+    use stratus_replication::Load;
+
     use super::*;
 
     /// Goals D1, D3 and D4 on a small swarm; the large ones are run by hand (docs/measurements).
@@ -235,7 +270,8 @@ mod tests {
 
     #[test]
     fn an_object_has_the_size_that_is_counted() {
-        let message = Message::Object { id: 7, index: 700, load: 0, payload: vec![0; 64 << 10].into() };
-        assert!(message.wire_len() <= (64 << 10) + 10);
+        let payload = vec![0; 64 << 10].into();
+        let message = Message::Object { id: 7, index: 700, load: Load::default(), payload };
+        assert!(message.wire_len() <= (64 << 10) + 11);
     }
 }

@@ -107,16 +107,21 @@ pub(super) fn transport_stream() -> Vec<u8> {
 
 /// One of each kind.
 pub(super) fn replication_messages() -> Vec<Vec<u8>> {
-    use stratus_replication::{Denied, Message, ObjectSet, Want};
+    use stratus_replication::{Denied, Load, Message, ObjectSet, Want};
     let mut set = ObjectSet::of(60..900);
     set.insert(1 << 40);
     let messages = [
-        Message::Have { is_scarce: true, load: 7, set: set.clone() },
-        Message::Gained { load: 3, set: set.clone() },
+        Message::Have { is_scarce: true, load: Load { uploads: 7, pace: 6 }, set: set.clone() },
+        Message::Gained { load: Load { uploads: 3, pace: 0 }, set: set.clone() },
         Message::Lost(set),
         Message::Ask { done: vec![3, 700], wants: vec![Want { id: 50, index: 1 << 40 }] },
-        Message::Object { id: 50, index: 3, load: 9, payload: vec![7; 50].into() },
-        Message::Deny { why: Denied::NotOffered, load: 20, ids: vec![7] },
+        Message::Object {
+            id: 50,
+            index: 3,
+            load: Load { uploads: 9, pace: 255 },
+            payload: vec![7; 50].into(),
+        },
+        Message::Deny { why: Denied::NotOffered, load: Load { uploads: 20, pace: 1 }, ids: vec![7] },
         Message::Cancel(vec![7, 8]),
     ];
     messages.iter().map(|message| stratus_core::Wire::to_bytes(message).to_vec()).collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree::{files, read};
 
 /// Types that are read from bytes, and the entry point that reaches each.
-const REACHED: [(&str, &str); 48] = [
+const REACHED: [(&str, &str); 49] = [
     ("Aged", "overlay_message"),
     ("Author", "posting_message"),
     ("Announcement", "multicast_announcement"),
@@ -43,6 +43,7 @@ const REACHED: [(&str, &str); 48] = [
     ("Subscriber", "multicast_message"),
     ("Value", "node_message"),
     ("Want", "multicast_message"),
+    ("Load", "replication_message"),
     ("u64", "multicast_message"),
     // Settings and steps of a journal.
     ("Duration", "journal"),

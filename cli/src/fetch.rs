@@ -11,7 +11,7 @@ use stratus_sharing::{Ended, Exchange, FolderStore, Progress, SetId, Store};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::args::Fetch;
+use crate::args::{Fetch, Reach};
 use crate::consent::Part;
 use crate::console::Console;
 use crate::session::{Presence, Session};
@@ -31,8 +31,9 @@ pub(crate) async fn run(options: &Fetch, console: Console) -> Result<(), Stop> {
     let id = options.set.map_or_else(|| set_of(&spec), Ok)?;
     let mut signal = pin!(Signals::listen()?.first());
     let began = Instant::now();
+    let reach = Reach { only_objects: true, ..options.reach.clone() };
     let (session, entrance) =
-        Session::open(&spec, &options.reach, Part::Relays, MulticastConfig::default(), console).await?;
+        Session::open(&spec, &reach, Part::Relays, MulticastConfig::default(), console).await?;
     let objects = session.group().objects().await.map_err(|error| transfer::of_objects(&error))?;
     let exchange = exchange(options, id);
     let mut progress = exchange.progress();
@@ -44,7 +45,8 @@ pub(crate) async fn run(options: &Fetch, console: Console) -> Result<(), Stop> {
         failure = entrance.failed(Presence::Linked) => Err(failure.into()),
         () = transfer::watch(session.group(), shown, Side::Taking, console) => Ok(()),
         signal = &mut signal => Err(Stop::Signal(signal)),
-        _ = progress.wait_for(|progress| progress.is_complete) => Ok(()),
+        // An exchange that failed is gone without having been complete.
+        Ok(_) = progress.wait_for(|progress| progress.is_complete) => Ok(()),
     };
     console.end_status();
     let now = progress.borrow().clone();

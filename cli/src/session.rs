@@ -216,6 +216,9 @@ fn has_way(spec: &Groupspec, reach: &Reach) -> Result<bool, Failure> {
 
 fn builder(reach: &Reach, part: Part, multicast: MulticastConfig) -> Result<Builder, Failure> {
     let mut builder = Connection::builder().listen(reach.listen()).multicast(multicast);
+    if reach.only_objects {
+        builder = builder.large_packets();
+    }
     if let Some(path) = &reach.identity {
         builder = builder.identity(identity::load(path)?);
     }

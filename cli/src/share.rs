@@ -34,8 +34,9 @@ pub(crate) async fn run(options: &Share, console: Console) -> Result<(), Stop> {
     };
     check(&spec)?;
     tell(&set, &spec, options.group.is_none(), began, console)?;
+    let reach = Reach { only_objects: true, ..options.reach.clone() };
     let (session, _entrance) =
-        Session::open(&spec, &options.reach, Part::Relays, MulticastConfig::default(), console).await?;
+        Session::open(&spec, &reach, Part::Relays, MulticastConfig::default(), console).await?;
     let objects = session.group().objects().await.map_err(|error| transfer::of_objects(&error))?;
     let exchange = Exchange::seed(set, Box::new(source), !options.again);
     let progress = exchange.progress();

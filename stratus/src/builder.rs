@@ -111,6 +111,18 @@ impl Builder {
         self
     }
 
+    /// Uses packets as large as each path carries, up to 6,500 bytes: for who shares objects and streams nothing. Less
+    /// processor time a byte on a machine's own loopback, in local networks and, a little, everywhere. Both ends must say so.
+    /// Default: 1,200 bytes.
+    #[must_use]
+    pub fn large_packets(mut self) -> Self {
+        self.transport.largest_packet = 6_500;
+        // What has come is told of eight times a window.
+        self.transport.stream_window = 1 << 20;
+        self.transport.receive_window = 2 << 20;
+        self
+    }
+
     /// Who this member is. Default: a fresh random key.
     #[must_use]
     pub fn identity(mut self, identity: Identity) -> Self {
@@ -124,6 +136,7 @@ impl Builder {
         self.transport = transport::Config {
             listen: self.transport.listen,
             max_upload: self.transport.max_upload,
+            largest_packet: self.transport.largest_packet.max(config.largest_packet),
             ..config
         };
         self

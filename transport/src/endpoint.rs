@@ -141,7 +141,7 @@ impl Endpoint {
         let server = settings::server(&tls, false, transport.clone());
         let watched = Arc::downgrade(&socket);
         let quic = quinn::Endpoint::new_with_abstract_socket(
-            settings::endpoint(),
+            settings::endpoint(&config),
             Some(server),
             socket,
             Arc::new(TokioRuntime),

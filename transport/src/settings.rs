@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{AckFrequencyConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use quinn::{
+    AckFrequencyConfig, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, ServerConfig, TransportConfig,
+    VarInt,
+};
 
 use crate::config::{Config, Congestion};
 use crate::congestion::{LiveFactory, Rate};
@@ -14,8 +17,12 @@ const MTU: u16 = 1_200;
 /// Largest datagram that fits into one packet at that size, whatever the packet number. Spec TR-7.
 pub(crate) const MAX_DATAGRAM: usize = 1_162;
 
-pub(crate) fn endpoint() -> EndpointConfig {
+pub(crate) fn endpoint(config: &Config) -> EndpointConfig {
     let mut settings = EndpointConfig::default();
+    if config.largest_packet > MTU {
+        // It fails only below 1,200.
+        let _ = settings.max_udp_payload_size(config.largest_packet);
+    }
     // spec TR-6: packets of other protocols on the same socket are told apart by this bit.
     settings.grease_quic_bit(false);
     settings
@@ -39,6 +46,15 @@ fn ack_frequency() -> AckFrequencyConfig {
     settings
 }
 
+/// Larger packets would carry no larger fragment, and equal packets leave in trains; bulk may want them. Spec TR-63.
+fn discovery(config: &Config) -> Option<MtuDiscoveryConfig> {
+    (config.largest_packet > MTU).then(|| {
+        let mut settings = MtuDiscoveryConfig::default();
+        settings.upper_bound(config.largest_packet);
+        settings
+    })
+}
+
 pub(crate) fn transport(config: &Config, rate: &Rate) -> TransportConfig {
     let mut settings = TransportConfig::default();
     let idle = IdleTimeout::try_from(config.idle_timeout).unwrap_or(VarInt::from_u32(20_000).into());
@@ -56,8 +72,7 @@ pub(crate) fn transport(config: &Config, rate: &Rate) -> TransportConfig {
         .initial_rtt(config.initial_rtt)
         .initial_mtu(MTU)
         .min_mtu(MTU)
-        // Larger packets would carry no larger fragment, and equal packets leave in trains.
-        .mtu_discovery_config(None)
+        .mtu_discovery_config(discovery(config))
         .allow_spin(false)
         .ack_frequency_config(Some(ack_frequency()));
     match config.congestion {

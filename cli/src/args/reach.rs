@@ -61,6 +61,9 @@ pub(crate) struct Reach {
     /// Let other machines reach the admin listener as well
     #[arg(long)]
     pub(crate) admin_remote: bool,
+    /// It streams nothing.
+    #[arg(skip)]
+    pub(crate) only_objects: bool,
 }
 
 impl Reach {

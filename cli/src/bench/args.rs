@@ -29,6 +29,9 @@ pub(crate) struct Share {
     /// Upload of each member, bits a second (20mbit); not limited unless told
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(crate) uplink: Option<u64>,
+    /// Packets of 1,200 bytes, as for members that stream as well, instead of up to 6,500
+    #[arg(long)]
+    pub(crate) small_packets: bool,
     /// How often to measure group and star in turn; figures are medians over the rounds
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=15))]
     pub(crate) rounds: u16,
@@ -84,6 +87,12 @@ pub(crate) struct Live {
     /// Measure the group alone, as for a profile
     #[arg(long)]
     pub(crate) no_star: bool,
+    /// Upload of each member, bits a second (20mbit); not limited unless told
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(crate) uplink: Option<u64>,
+    /// Size in MiB of a set of objects that the publisher shares with all in the same group meanwhile
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    pub(crate) share: Option<u32>,
     /// Exit with 5 if a figure misses what the project promises
     #[arg(long, conflicts_with = "no_star")]
     pub(crate) check: bool,

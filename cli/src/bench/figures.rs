@@ -145,6 +145,11 @@ fn details(plan: &Plan, results: &Results, load_average: [Option<f64>; 2]) -> Va
         "messages": results.ours.wanted / (plan.nodes as u64 - 1),
         "run_length": rounded(results.run_length),
         "load_average": load_average,
+        "uplink_bytes_per_s": plan.beside.uplink,
+        "share_mib": plan.beside.share_bytes.map(|bytes| bytes >> 20),
+        "shared_bytes_per_s": plan.beside.share_bytes.map(|_| {
+            rounded(results.traffic.objects as f64 / (plan.ours.measured.as_secs_f64() * f64::from(plan.rounds)))
+        }),
     });
     for (name, rival) in [("star", &results.star), ("unsigned_star", &results.unsigned_star)] {
         let pairs = rival.ratio.pairs.iter().copied().map(rounded).collect::<Vec<_>>();
@@ -176,7 +181,7 @@ mod tests {
 
     use super::*;
     use crate::bench::load::Load;
-    use crate::bench::ours::Traffic;
+    use crate::bench::ours::{Beside, Traffic};
     use crate::bench::rounds::Rival;
     use crate::bench::stage::Schedule;
     use crate::bench::star::Carrier;
@@ -184,7 +189,7 @@ mod tests {
     fn plan() -> Plan {
         let schedule = Schedule { warm_up: Duration::ZERO, measured: Duration::from_secs(20) };
         let load = Load { size: 1_000, rate: 2_000_000 };
-        Plan { nodes: 3, load, ours: schedule, star: Some(schedule), rounds: 3 }
+        Plan { nodes: 3, load, ours: schedule, star: Some(schedule), rounds: 3, beside: Beside::default() }
     }
 
     fn results() -> Results {
@@ -205,7 +210,13 @@ mod tests {
         };
         Results {
             ours,
-            traffic: Traffic { payload: 1_005_000, manifests: 37_000, control: 15_000, wire: 1_150_000 },
+            traffic: Traffic {
+                payload: 1_005_000,
+                manifests: 37_000,
+                control: 15_000,
+                wire: 1_150_000,
+                objects: 0,
+            },
             join: Duration::from_millis(700),
             star: star([1.25, 0.9, 1.0], 14),
             unsigned_star: star([1.7, 1.5, 1.8], 9),

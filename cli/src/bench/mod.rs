@@ -15,6 +15,8 @@
 //!   rounds, with all `_pairs` and their `_spread` (most less least, by the median) beside it. Messages of several
 //!   fragments the star carries in datagrams of the same size and on a stream each, one after the other, and the
 //!   cheaper of both counts; `_carriers` says what each of them cost and delivered.
+//! - `shared_bytes_per_s`: bytes of objects that all members together got in the windows, with `--share`; what they cost is in
+//!   `cpu_s_per_gb` and `wire_per_payload` then.
 //! - `rss_peak_mib`: the most memory that the process has held by the end of the first round's group, before
 //!   any star.
 

@@ -3,15 +3,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use stratus::{
-    Connection, Group, Kind, Outgoing, Piece, PieceFlags, Play, Playback, Played, PostingConfig, Publication,
-    Publish, StreamMessage, WriteError,
+    Builder, Connection, Group, Kind, Outgoing, Piece, PieceFlags, Play, Playback, Played, PostingConfig,
+    Publication, Publish, StreamMessage, WriteError,
 };
 use stratus_groupspec::{Capabilities, GroupSpecifier, Groupspec};
 use stratus_server::{Server, ServerConfig};
+use stratus_sharing::{Exchange, MemoryStore, Store};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::load::{FRAGMENT_SIZE, Load};
+use super::share::content;
 use super::stage::{Arrival, Log, Schedule, Source, Span, Stage};
 use super::tally::Tally;
 use crate::group::random_bytes;
@@ -48,30 +50,71 @@ pub(crate) struct Traffic {
     pub(crate) control: u64,
     /// All that was sent between members, down to the IPv4 header.
     pub(crate) wire: u64,
+    /// Objects received.
+    pub(crate) objects: u64,
+}
+
+/// What members have besides the stream.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Beside {
+    /// Most bytes a second that each may send.
+    pub(crate) uplink: Option<u64>,
+    /// Bytes of a set that the publisher shares with all.
+    pub(crate) share_bytes: Option<u64>,
 }
 
 /// Streams `load` from one member to `viewers` others.
-pub(crate) async fn run(load: Load, viewers: usize, schedule: Schedule) -> Result<Outcome, Failure> {
+pub(crate) async fn run(
+    load: Load,
+    viewers: usize,
+    schedule: Schedule,
+    beside: Beside,
+) -> Result<Outcome, Failure> {
     let server =
         Server::start(ServerConfig::listen_on(loopback())).await.map_err(failed("start the server"))?;
     let spec = specification()?;
     let stage = Stage::new(load);
-    let publisher = Member::enter(&spec, server.local_addr(), PostingConfig::default()).await?;
+    let mut builder = Connection::builder().listen(loopback()).server(server.local_addr().to_string());
+    if let Some(uplink) = beside.uplink {
+        builder = builder.max_upload(uplink);
+    }
+    let publisher = Member::enter_as(&spec, builder.clone()).await?;
     let publication = publisher.group.publish(STREAM, Publish::default()).await.map_err(failed("publish"))?;
     let (mut members, mut watching) = (vec![publisher], JoinSet::new());
     for _ in 0..viewers {
-        let member = Member::enter(&spec, server.local_addr(), PostingConfig::default()).await?;
+        let member = Member::enter_as(&spec, builder.clone()).await?;
         let playback = member.group.play(STREAM, Play::default()).await.map_err(failed("play"))?;
         watching.spawn(view(playback, Log::new(stage.clone())));
         members.push(member);
     }
+    let sharing = match beside.share_bytes {
+        Some(bytes) => share(&members, bytes).await?,
+        None => JoinSet::new(),
+    };
     let publishing = tokio::spawn(publish(publication, Source::new(stage.clone())));
     let span = stage.observe(viewers, schedule, async || Traffic::of(&members).await).await?;
     stage.end();
     publishing.await.map_err(failed("wait for the publisher"))??;
     let views = timeout(PATIENCE, watching.join_all()).await.map_err(failed("wait for the viewers"))?;
+    drop(sharing);
     disband(members, server).await;
     Ok(Outcome::of(&span, views))
+}
+
+/// The first member gives a set to the others, until the tasks are dropped.
+async fn share(members: &[Member], bytes: u64) -> Result<JoinSet<()>, Failure> {
+    let (set, content) = content(bytes)?;
+    let mut sharing = JoinSet::new();
+    for (number, member) in members.iter().enumerate() {
+        let exchange = if number == 0 {
+            Exchange::seed(set.clone(), Box::new(MemoryStore::full(content.clone())), true)
+        } else {
+            Exchange::fetch(set.id(), |_| Ok(Box::new(MemoryStore::new()) as Box<dyn Store>))
+        };
+        let mut objects = member.group.objects().await.map_err(failed("open the objects"))?;
+        sharing.spawn(async move { drop(exchange.run(&mut objects).await) });
+    }
+    Ok(sharing)
 }
 
 /// Publishes until the stage is over; then waits until all have all.
@@ -131,7 +174,11 @@ impl Member {
         server: SocketAddr,
         posting: PostingConfig,
     ) -> Result<Self, Failure> {
-        let builder = Connection::builder().listen(loopback()).server(server.to_string()).posting(posting);
+        let builder = Connection::builder().listen(loopback()).server(server.to_string());
+        Self::enter_as(spec, builder.posting(posting)).await
+    }
+
+    async fn enter_as(spec: &Groupspec, builder: Builder) -> Result<Self, Failure> {
         let connection = builder.start().await.map_err(failed("open a socket"))?;
         let group = connection.join(spec).await.map_err(failed("join the group"))?;
         Ok(Self { connection, group })
@@ -156,6 +203,7 @@ impl Traffic {
             traffic.payload += stream.received_bytes();
             traffic.manifests += stream.manifests_received_bytes;
             traffic.control += stream.control_received_bytes + info.overlay_received_bytes;
+            traffic.objects += info.objects.map_or(0, |objects| objects.received_bytes);
             traffic.wire += info.wire.sent_bytes + HEADER_BYTES * info.wire.sent_datagrams;
         }
         traffic
@@ -167,6 +215,7 @@ impl Traffic {
             manifests: self.manifests - before.manifests,
             control: self.control - before.control,
             wire: self.wire - before.wire,
+            objects: self.objects - before.objects,
         }
     }
 
@@ -176,6 +225,7 @@ impl Traffic {
         self.manifests += other.manifests;
         self.control += other.control;
         self.wire += other.wire;
+        self.objects += other.objects;
     }
 }
 

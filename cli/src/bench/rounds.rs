@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::args::Live;
 use super::figures::Ratio;
 use super::load::Load;
-use super::ours::{self, Traffic};
+use super::ours::{self, Beside, Traffic};
 use super::stage::Schedule;
 use super::star::{self, Carrier, Signing};
 use super::tally::Tally;
@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) star: Option<Schedule>,
     /// Group and stars take turns so often.
     pub(crate) rounds: u16,
+    /// What else the group's members have to do, and with what.
+    pub(crate) beside: Beside,
 }
 
 /// What all rounds together gave.
@@ -78,6 +80,10 @@ impl From<&Live> for Plan {
             ours,
             star: (!options.no_star).then_some(star),
             rounds: options.rounds,
+            beside: Beside {
+                uplink: options.uplink.map(|bits| bits / 8),
+                share_bytes: options.share.map(|mebibytes| u64::from(mebibytes) << 20),
+            },
         }
     }
 }
@@ -106,7 +112,7 @@ impl Plan {
 
     /// Gives the processor seconds for each gigabyte.
     fn group(&self, results: &mut Results) -> Result<f64, Stop> {
-        let outcome = phase(ours::run(self.load, self.nodes - 1, self.ours))?;
+        let outcome = phase(ours::run(self.load, self.nodes - 1, self.ours, self.beside))?;
         let cost = outcome.tally.cpu_s_per_gb(self.load.size);
         results.run_length = outcome.run_length;
         results.ours.merge(outcome.tally);

@@ -13,6 +13,7 @@ fn measured(load: Load, secs: u64) -> (Results, serde_json::Value) {
         ours: Schedule { warm_up: Duration::from_secs(1), measured },
         star: Some(Schedule { warm_up: Duration::from_millis(200), measured: measured / 4 }),
         rounds: 1,
+        beside: ours::Beside::default(),
     };
     let results = plan.run(Console::new(Verbosity::Quiet)).expect("loopback carries four members");
     let figures = Figures::of(&plan, &results, [None, None]).json();

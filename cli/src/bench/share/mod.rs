@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub(super) use self::ours::content;
 use super::args::Share;
 use super::{machine, phase};
 use crate::console::Console;
@@ -44,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) bytes: u64,
     /// Bytes a second of each member.
     pub(crate) uplink: Option<u64>,
+    /// Packets of 1,200 bytes, as beside a stream.
+    pub(crate) has_small_packets: bool,
 }
 
 impl Plan {
@@ -69,6 +72,7 @@ pub(super) fn run(options: &Share, console: Console) -> Result<(), Stop> {
         nodes: options.nodes.into(),
         bytes: u64::from(options.mib) << 20,
         uplink: options.uplink.map(|bits| bits / 8),
+        has_small_packets: options.small_packets,
     };
     let load_before = machine::load_average();
     let (mut outcomes, mut ratios, mut stars) = (Vec::new(), Vec::new(), Vec::new());
@@ -109,6 +113,7 @@ fn figures(
         "nodes": plan.nodes,
         "mib": plan.bytes >> 20,
         "uplink_bytes_per_s": plan.uplink,
+        "small_packets": plan.has_small_packets,
         "complete": outcomes.iter().map(|outcome| outcome.complete).min(),
         "wall_s": wall,
         "cpu_s_per_gb": of(&|outcome| plan.cost(outcome.cpu)),
@@ -135,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_bound_is_that_of_the_source_or_of_all_together() {
-        let plan = Plan { nodes: 16, bytes: 1_000_000, uplink: Some(100_000) };
+        let plan = Plan { nodes: 16, bytes: 1_000_000, uplink: Some(100_000), has_small_packets: false };
         assert_eq!(plan.bound(), Some(10.0));
         assert_eq!(Plan { uplink: None, ..plan }.bound(), None);
         assert_eq!(plan.cost(Duration::from_secs(3)), 200.0);

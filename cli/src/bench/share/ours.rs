@@ -96,7 +96,7 @@ fn traffic(members: &[Member]) -> u64 {
 }
 
 /// Objects of which no two are the same.
-fn content(bytes: u64) -> Result<(Set, Vec<Bytes>), Failure> {
+pub(in crate::bench) fn content(bytes: u64) -> Result<(Set, Vec<Bytes>), Failure> {
     let count = bytes.div_ceil(MOST_OBJECT_BYTES as u64);
     let object = |number: u64| {
         let mut object =
@@ -128,6 +128,9 @@ impl Member {
         progress: watch::Receiver<Progress>,
     ) -> Result<Self, Failure> {
         let mut builder = Connection::builder().listen(loopback()).server(server.to_string());
+        if !plan.has_small_packets {
+            builder = builder.large_packets();
+        }
         if let Some(uplink) = plan.uplink {
             builder = builder.max_upload(uplink);
         }

@@ -133,7 +133,8 @@ impl Availability {
 
     /// The stamp of `slice`, if it flows there.
     pub fn stamp(&self, slice: u32) -> Option<&SliceStamp> {
-        self.stamps.iter().find(|stamp| stamp.slice == slice)
+        let place = self.stamps.binary_search_by_key(&slice, |stamp| stamp.slice).ok()?;
+        Some(&self.stamps[place])
     }
 }
 

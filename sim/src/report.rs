@@ -108,6 +108,8 @@ pub struct Results {
     pub rivals: BTreeMap<&'static str, RivalResults>,
     /// Fragments received by push, of all.
     pub pushed_share: f64,
+    /// The same, from `warm_up` to the stream's end.
+    pub pushed_share_steady: f64,
     /// Fragments received because they were pulled.
     pub pulled_fragments: u64,
     /// Fragments received although they were held.

@@ -17,6 +17,7 @@ use crate::journal::Journal;
 use crate::last::Lasts;
 use crate::member::Purpose;
 use crate::posts::PostScore;
+use crate::report::ratio;
 use crate::series::Keeper;
 use crate::source::Source;
 use crate::world::{Content, Packet, Watch};
@@ -34,6 +35,8 @@ pub(crate) struct Score {
     pub(crate) sent: Vec<Purpose>,
     /// Bytes sent by everybody while the stream ran and was warm.
     pub(crate) steady: Purpose,
+    /// Fragments that came in that time, by push and because they were asked for.
+    steady_paths: [u64; 2],
     /// Bytes received since then, by member.
     pub(crate) received: Vec<Purpose>,
     /// Of all, then of each part.
@@ -146,6 +149,7 @@ impl Score {
             players: Vec::new(),
             sent: Vec::new(),
             steady: Purpose::default(),
+            steady_paths: [0; 2],
             received: Vec::new(),
             delays: std::array::from_fn(|_| Histogram::new()),
             lasts: vec![Lasts::default(); streams.len()],
@@ -185,6 +189,17 @@ impl Score {
     pub(crate) fn last_ms(&self) -> f64 {
         let sum: f64 = self.lasts.iter().map(Lasts::mean_ms).sum();
         if self.lasts.is_empty() { 0.0 } else { sum / self.lasts.len() as f64 }
+    }
+
+    /// Fragments that came by push while the stream ran and was warm, of all that did.
+    pub(crate) fn pushed_share_steady(&self) -> f64 {
+        let [pushed, pulled] = self.steady_paths;
+        ratio(pushed as f64, (pushed + pulled) as f64)
+    }
+
+    /// Whether the stream runs, and is warm.
+    fn is_steady(&self, now: Time) -> bool {
+        now >= self.warm_at && now < self.end_at
     }
 
     /// The stream that is to be written next, and when.
@@ -318,7 +333,7 @@ impl Watch<Node> for Score {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
         let purpose = Purpose::of(message, packet.head.length);
         self.sent[packet.head.from as usize] += purpose;
-        if now >= self.warm_at && now < self.end_at {
+        if self.is_steady(now) {
             self.steady += purpose;
         }
         self.passed_on(now, packet, message);
@@ -345,6 +360,9 @@ impl Watch<Node> for Score {
         let (true, Content::Message(message)) = (self.is_streaming, &packet.content) else { return };
         self.received[packet.head.to as usize] += Purpose::of(message, packet.head.length);
         self.repaired(now, packet.head.to, message);
+        if let Message::Multicast(multicast::Message::Fragment { is_repair, .. }) = message {
+            self.steady_paths[usize::from(*is_repair)] += u64::from(self.is_steady(now));
+        }
         let (from, to) = (packet.head.from, packet.head.to);
         if self.cast.part(from).is_hostile() && !self.cast.part(to).is_hostile() {
             let is_bad = match message {

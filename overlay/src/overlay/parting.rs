@@ -4,8 +4,11 @@ use stratus_core::{Cx, Delivery, PeerId, Timers};
 
 use super::{Overlay, timer};
 use crate::api::Output;
+use crate::best::{RING_EACH_SIDE, Reason};
 use crate::changes::Departure;
+use crate::link::Link;
 use crate::message::{Farewell, Message};
+use crate::places::{Place, around};
 use crate::troubles::Trouble;
 
 /// When a member that is full is dialled again by one who has no other neighbor.
@@ -16,8 +19,9 @@ impl Overlay {
     /// Asks neighbors that we did not choose to end the link; they do so unless they chose us.
     pub(super) fn part(&mut self, cx: &mut Cx<'_>, out: &mut Vec<Output>) {
         let (after, period) = (self.config.leave_after, self.config.leave_period);
-        let unchosen: Vec<PeerId> =
-            self.open_links().filter(|link| !self.is_chosen(link, cx.now)).map(|link| link.peer).collect();
+        let nearest = self.nearest_linked();
+        let is_unchosen = |link: &&Link| !nearest.contains(&link.place) && !self.is_chosen(link, cx.now);
+        let unchosen: Vec<PeerId> = self.open_links().filter(is_unchosen).map(|link| link.peer).collect();
         if self.has_unneeded() {
             self.timers.set(timer::PART, cx.now + cx.rng.jitter(after / 2));
         }
@@ -38,7 +42,8 @@ impl Overlay {
             self.sort(cx, out);
         }
         let Some(link) = self.open_link(&from) else { return };
-        if self.is_chosen(link, cx.now) || self.neighbor_count() == 1 {
+        let is_of_use = self.is_chosen(link, cx.now) || self.nearest_linked().contains(&link.place);
+        if is_of_use || self.neighbor_count() == 1 {
             self.stats.leave_refused_count += 1;
             if let Some(link) = self.links.get_mut(&from) {
                 link.refused_to_leave_at = Some(cx.now);
@@ -46,6 +51,18 @@ impl Overlay {
         } else {
             self.close(cx, from, Departure::Unwanted, out);
         }
+    }
+
+    /// While a ring neighbor has no link: the neighbors that are the nearest on the ring, as many as there should be.
+    /// Their links stay, for the one said to sit between may be dead, and these are not.
+    fn nearest_linked(&self) -> Vec<Place> {
+        let mut linked: Vec<Place> = self.open_links().map(|link| link.place).collect();
+        linked.sort_unstable();
+        let mut ring = self.best.iter().filter(|choice| choice.reason == Reason::Ring);
+        if ring.all(|choice| linked.binary_search(&choice.place).is_ok()) {
+            return Vec::new();
+        }
+        around(&linked, self.me(), RING_EACH_SIDE)
     }
 
     /// A neighbor ends the link. Source: spec OV-21.

@@ -141,6 +141,7 @@ impl Run<'_> {
             hostile: self.hostile_results(),
             posts,
             pushed_share: ratio(sums.pushed as f64, (sums.pushed + sums.pulled) as f64),
+            pushed_share_steady: score.pushed_share_steady(),
             pulled_fragments: sums.pulled,
             duplicate_fragments: sums.duplicates,
             given_up_fragments: sums.given_up,

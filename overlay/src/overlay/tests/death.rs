@@ -154,3 +154,41 @@ fn who_was_cut_off_alone_comes_back_to_all_neighbors() {
     let took = time_until(&mut net, seconds(60), is_exact).expect("one ring again");
     assert!(took <= seconds(20), "it took {took:?}");
 }
+
+/// Members that do not exist any more and would sit between `from` and `to`.
+fn ghosts_between(net: &mut Net<Overlay>, from: PeerId, to: PeerId, first: u64) -> Vec<Record> {
+    let (from, to) = (place_of(&RING, &from), place_of(&RING, &to));
+    let is_between = |number: &u64| {
+        let place = place_of(&RING, &peer(*number));
+        place.wrapping_sub(from) < to.wrapping_sub(from)
+    };
+    let numbers: Vec<u64> = (first..first + 1_000).filter(is_between).take(4).collect();
+    for number in &numbers {
+        net.add(&format!("ghost {number}"), peer(*number), overlay(*number));
+    }
+    net.run_for(Duration::from_millis(1));
+    let records: Vec<Record> = numbers.iter().map(|number| record_of(net, *number)).collect();
+    for number in numbers {
+        net.kill(peer(number));
+    }
+    records
+}
+
+#[test]
+fn ring_neighbors_stay_while_the_dead_are_thought_to_sit_between_them() {
+    let mut net = group(5, 60, NetConfig::default());
+    assert!(time_until(&mut net, seconds(60), is_exact).is_some());
+    net.run_for(seconds(15));
+    let one = peer(1);
+    let me = place_of(&RING, &one);
+    let next = net.peers().into_iter().filter(|other| *other != one);
+    let next = next.min_by_key(|other| place_of(&RING, other).wrapping_sub(me)).unwrap();
+    for round in 1..20 {
+        let ghosts = ghosts_between(&mut net, one, next, 1_000 * round);
+        for told in [one, next] {
+            net.command(told, Command::Bootstrap(ghosts.clone()));
+        }
+        let is_apart = |net: &Net<Overlay>| !net.machine(&one).neighbors().iter().any(|n| n.peer == next);
+        assert_eq!(time_until(&mut net, seconds(2), is_apart), None, "{round}");
+    }
+}

@@ -68,6 +68,7 @@ const MORE: &[&str] = &[
     "look_ups_straight",
     "peer_share",
     "pushed_share",
+    "pushed_share_steady",
 ];
 
 /// Which way a figure of this path should move, if that is known. Those of rivals are not ours to improve.

@@ -215,7 +215,7 @@ pub struct RingResults {
     pub hops_mean: f64,
     /// 99 of 100 took no more.
     pub hops_p99: u32,
-    /// Look-ups of random places.
+    /// Look-ups of random places, but those whose askers went before the answer.
     pub look_ups: u64,
     /// Share of them that found the right member first.
     pub look_ups_right: f64,

@@ -34,6 +34,8 @@ pub(super) struct Ring {
     /// Those that were put, by the number of their put.
     puts: BTreeMap<u64, usize>,
     kept: Vec<usize>,
+    /// Who looks something up.
+    look_ups: BTreeMap<u64, u32>,
     /// Who reads what.
     reads: BTreeMap<u64, (u32, Key)>,
     hops: Vec<u8>,
@@ -65,6 +67,7 @@ impl Ring {
             values: Vec::new(),
             puts: BTreeMap::new(),
             kept: Vec::new(),
+            look_ups: BTreeMap::new(),
             reads: BTreeMap::new(),
             hops: Vec::new(),
             asked: 0,
@@ -90,8 +93,8 @@ impl Ring {
 
     /// What came of it; who is gone was owed no answer.
     pub(super) fn results(&mut self, is_alive: impl Fn(u32) -> bool) -> RingResults {
-        let unowed = self.reads.values().filter(|(reader, _)| !is_alive(*reader)).count() as u64;
-        self.tally.reads -= unowed;
+        self.tally.reads -= self.reads.values().filter(|(reader, _)| !is_alive(*reader)).count() as u64;
+        self.tally.look_ups -= self.look_ups.values().filter(|asker| !is_alive(**asker)).count() as u64;
         let Tally { sends, sends_right, look_ups, look_ups_right, puts, reads, reads_right } = self.tally;
         self.hops.sort_unstable();
         let share = |part: u64, whole: u64| ratio(part as f64, whole as f64);
@@ -212,6 +215,7 @@ impl Run<'_> {
         let id = ring.begin(self.world.now());
         let target = GroupAddress::from_bytes(ring.chance.seed());
         ring.places.insert(id, target);
+        ring.look_ups.insert(id, member);
         ring.tally.look_ups += 1;
         self.tell(member, routing::Command::LookUp { id, target });
     }
@@ -276,6 +280,7 @@ impl Run<'_> {
         let member = nearest.and_then(|peer: PeerId| self.world.number_of(&peer));
         let is_right = member.is_some_and(|member| self.is_nearest(member, &place));
         let Some(ring) = &mut self.ring else { return };
+        ring.look_ups.remove(&id);
         let begun = ring.begun.remove(&id).unwrap_or(at);
         ring.looked_up.add(at.since(begun));
         ring.tally.look_ups_right += u64::from(is_right);

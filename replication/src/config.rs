@@ -38,6 +38,10 @@ pub struct Config {
     pub busy_pause: Duration,
     /// How long an upload may wait: for the application, or for word that it came. Default 30 s.
     pub upload_timeout: Duration,
+    /// Whether several objects are asked of one neighbor at a time, and told of together, where 80 and more come in a second:
+    /// half the processor time where nothing but that is scarce, a twentieth more time where uplinks are. Default yes; a
+    /// host with an upload budget says no.
+    pub asks_together: bool,
     /// How often a neighbor may say what it has. Default 200, then 50 a second; honest ones say it 10 times.
     pub news: Rate,
     /// How often a neighbor may ask, cancel or deny. Default 2,000, then 20,000 a second.
@@ -54,6 +58,7 @@ stratus_core::wire_settings!(Config {
     request_timeout,
     busy_pause,
     upload_timeout,
+    asks_together,
     news,
     control,
 });
@@ -70,6 +75,7 @@ impl Default for Config {
             request_timeout: Duration::from_secs(8),
             busy_pause: Duration::from_millis(100),
             upload_timeout: Duration::from_secs(30),
+            asks_together: true,
             news: Rate { burst: 200, per_second: 50 },
             control: Rate { burst: 2_000, per_second: 20_000 },
         }

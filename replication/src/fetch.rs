@@ -23,7 +23,7 @@ const AHEAD_MILLIS: u64 = 500;
 /// As many are asked of one neighbor at a time as come in so many milliseconds.
 const TOGETHER_MILLIS: u64 = 50;
 /// Fewer are not worth it.
-const LEAST_TOGETHER: usize = 8;
+const LEAST_TOGETHER: usize = 4;
 /// Chunks that one search looks at.
 const MOST_SEARCHED: usize = 256;
 /// Chunks with something to ask for that one search looks at, once it has found as much as it wants.
@@ -63,7 +63,7 @@ impl Replication {
     /// How many objects are asked of one neighbor at a time: where they come slowly, each of whoever is the soonest.
     pub(crate) fn together(&mut self, now: Time) -> usize {
         let together = (self.arrivals.per_second(now) * TOGETHER_MILLIS / 1_000) as usize;
-        if together >= LEAST_TOGETHER { together } else { 1 }
+        if self.config.asks_together && together >= LEAST_TOGETHER { together } else { 1 }
     }
 
     /// Asks for more while there is room and something to ask for.

@@ -9,6 +9,7 @@ use stratus_core::{GroupId, Identity, PeerId, PublicKey, Rng};
 use stratus_groupspec::Groupspec;
 use stratus_node::journal::Header;
 use stratus_node::{Config, Node, Services, Setup};
+use stratus_replication as replication;
 use stratus_transport::{self as transport, Endpoint};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -200,6 +201,10 @@ impl Connection {
             overlay: overlay.clone(),
             multicast: multicast.clone(),
             posting: posting.clone(),
+            replication: replication::Config {
+                asks_together: self.shared.builder.transport.max_upload.is_none(),
+                ..replication::Config::default()
+            },
             ..Config::default()
         };
         (config, setup)

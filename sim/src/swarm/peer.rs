@@ -20,7 +20,10 @@ type Outputs = Vec<Output<Message, Event>>;
 
 impl Peer {
     pub(crate) fn new(object_bytes: usize) -> Self {
-        Self { machine: Replication::new(Config::default()), object: vec![0; object_bytes].into() }
+        Self {
+            machine: Replication::new(Config { asks_together: false, ..Config::default() }),
+            object: vec![0; object_bytes].into(),
+        }
     }
 
     /// The application answers at once; its answers may lead to more.

@@ -101,6 +101,13 @@ impl<T> Uplink<T> {
         }
     }
 
+    /// Bytes that are on their way out or owed, at `now`.
+    pub fn backlog(&self, now: Time) -> u64 {
+        let Some(rate) = self.rate else { return 0 };
+        let nanos = self.free_at_nanos.saturating_sub(now.as_micros() * 1_000);
+        self.debt + (u128::from(nanos) * u128::from(rate.get()) / 1_000_000_000) as u64
+    }
+
     /// Sends `bytes`, and says when the last of them is out.
     pub fn occupy(&mut self, now: Time, bytes: u64) -> Time {
         let Some(rate) = self.rate else { return now };

@@ -7,6 +7,11 @@ use super::{Happening, Member, Watch, World};
 use crate::size::{HANDSHAKE_BYTES, INITIAL_BYTES};
 use crate::trace::Kind;
 
+/// Handshakes of strangers that an endpoint has under way at once. Source: spec TR-9.
+const MOST_HANDSHAKES: u64 = 128;
+/// When QUIC sends the first packet of a connection again: the first round trip is assumed to be 100 ms.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(300);
+
 /// One end of a link between two members.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
@@ -104,7 +109,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         let left_at = seat.uplink.occupy(self.now, INITIAL_BYTES);
         seat.sent_bytes += INITIAL_BYTES;
         let at = left_at + self.one_way(from, to) * 2 + self.one_way(to, from);
-        self.queue.schedule(at, Happening::Dialled { from, to });
+        self.queue.schedule(at, Happening::Dialled { from, to, again: 0 });
     }
 
     /// Travel time from one member to another, rules counted.
@@ -116,9 +121,9 @@ impl<M: Member, W: Watch<M>> World<M, W> {
         judge(&self.config.rules, from, to)
     }
 
-    pub(super) fn dialled(&mut self, from: u32, to: u32) {
+    pub(super) fn dialled(&mut self, from: u32, to: u32, again: u32) {
         if let Some(thaws_at) = self.frozen_until(from) {
-            return self.queue.schedule(thaws_at, Happening::Dialled { from, to });
+            return self.queue.schedule(thaws_at, Happening::Dialled { from, to, again });
         }
         let (dialler, listener) = (&self.seats[from as usize], &self.seats[to as usize]);
         if !self.is_alive(from) || dialler.links.open(to).is_some() {
@@ -131,9 +136,26 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             self.queue.schedule(self.now + rest, Happening::DialFailed { from, to });
         } else if dialler.links.len() >= most || listener.links.len() >= most {
             self.dial_failed(from, to);
+        } else if listener.uplink.backlog(self.now) >= MOST_HANDSHAKES * HANDSHAKE_BYTES {
+            self.knock_again(from, to, again);
         } else {
             self.link_up(from, to);
         }
+    }
+
+    /// The listener has more handshakes on its way out than an endpoint has under way at once, and drops what strangers
+    /// send: QUIC sends its first packet again after three round trips as first assumed, then after twice as long.
+    fn knock_again(&mut self, from: u32, to: u32, again: u32) {
+        let waits = FIRST_TIMEOUT * 2_u32.saturating_pow(again);
+        let waited = waits.saturating_sub(FIRST_TIMEOUT);
+        if waited + waits > self.config.dial_timeout {
+            let rest = self.config.dial_timeout.saturating_sub(waited);
+            return self.queue.schedule(self.now + rest, Happening::DialFailed { from, to });
+        }
+        let seat = &mut self.seats[from as usize];
+        seat.uplink.occupy(self.now, INITIAL_BYTES);
+        seat.sent_bytes += INITIAL_BYTES;
+        self.queue.schedule(self.now + waits, Happening::Dialled { from, to, again: again + 1 });
     }
 
     pub(super) fn dial_failed(&mut self, from: u32, to: u32) {

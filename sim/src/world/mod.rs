@@ -177,6 +177,8 @@ enum Happening {
     Dialled {
         from: u32,
         to: u32,
+        /// How often the first packet has been sent again.
+        again: u32,
     },
     DialFailed {
         from: u32,
@@ -453,7 +455,7 @@ impl<M: Member, W: Watch<M>> World<M, W> {
             Happening::UplinkFree(member) => self.uplink_free(member),
             Happening::Knock(packet) => self.knock(packet),
             Happening::Arrive(packet) => self.arrive(packet),
-            Happening::Dialled { from, to } => self.dialled(from, to),
+            Happening::Dialled { from, to, again } => self.dialled(from, to, again),
             Happening::DialFailed { from, to } => self.dial_failed(from, to),
             Happening::DialledNobody { from, peer } => self.dial_came_to_nothing(from, *peer),
             Happening::LinkGone { member, peer, link } => self.link_gone(member, peer, link),

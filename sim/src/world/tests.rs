@@ -202,6 +202,26 @@ fn a_dial_to_the_dead_or_to_nobody_fails_at_the_timeout() {
 }
 
 #[test]
+fn a_crowd_that_dials_a_slow_member_is_let_in_as_fast_as_that_can_answer() {
+    let mut world = World::new(Config { most_links: 500, ..still() }, 41, 0, Diary::default());
+    for number in 0..250 {
+        let period = (number == 0).then_some(Duration::from_millis(10));
+        let toy = Toy { links: Vec::new(), period, next: None, said: 0 };
+        // A hundred handshakes a second.
+        world.join(peer(number), toy, NonZeroU64::new(100 * crate::size::HANDSHAKE_BYTES));
+    }
+    (1..250).for_each(|number| world.command(number, Order::Dial(peer(0))));
+    let let_in = |world: &ToyWorld| {
+        world.watch.events.iter().filter(|(_, member, event)| *member == 0 && *event == Heard::Up).count()
+    };
+    world.run_until(Time::from_millis(100));
+    assert_eq!(let_in(&world), 128);
+    world.run_until(Time::from_millis(6_000));
+    assert_eq!(let_in(&world), 249);
+    assert!(world.watch.events.iter().all(|(_, _, event)| *event != Heard::Failed));
+}
+
+#[test]
 fn a_member_with_as_many_links_as_it_may_have_refuses() {
     let mut world = world(Config { most_links: 1, ..still() }, 3, 0);
     world.command(0, Order::Dial(peer(1)));

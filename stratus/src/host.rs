@@ -212,7 +212,9 @@ impl Host {
             let streams = streams.map(|(stream, info)| (Counted::Stream(stream), (&info.counters).into()));
             let posting = self.node.posting().map(|posting| (Counted::Posting, (&posting.info()).into()));
             let routing = self.node.routing().map(|routing| (Counted::Routing, (&routing.stats()).into()));
-            self.meter.note(now, streams.chain(posting).chain(routing));
+            let objects =
+                self.node.replication().map(|objects| (Counted::Objects, (&objects.stats()).into()));
+            self.meter.note(now, streams.chain(posting).chain(routing).chain(objects));
         }
     }
 
@@ -558,6 +560,7 @@ impl Host {
         let streams: Vec<_> = self.node.multicast().streams().collect();
         let posting = self.node.posting().map_or_else(Default::default, |posting| posting.info());
         let routing = self.node.routing().map(|routing| routing.stats());
+        let objects = self.node.replication().map(stratus_replication::Replication::stats);
         let now = Instant::now();
         let multicast = |(stream, info): &(multicast::StreamId, multicast::StreamInfo)| {
             let rates = self.meter.rates(now, Counted::Stream(*stream), (&info.counters).into());
@@ -568,10 +571,11 @@ impl Host {
             services: NetGroupInfo::of(
                 self.meter.rates(now, Counted::Posting, (&posting).into()),
                 self.meter.rates(now, Counted::Routing, (&routing.unwrap_or_default()).into()),
+                self.meter.rates(now, Counted::Objects, (&objects.unwrap_or_default()).into()),
             ),
             posting,
             routing,
-            objects: self.node.replication().map(stratus_replication::Replication::stats),
+            objects,
             group: self.entry.group(),
             peer: self.endpoint.peer(),
             address: overlay.address(),

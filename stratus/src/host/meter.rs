@@ -4,6 +4,7 @@ use std::time::Duration;
 use stratus_multicast::{MulticastInfo, StreamId};
 use stratus_overlay::routing;
 use stratus_posting::PostingInfo;
+use stratus_replication as replication;
 use tokio::time::Instant;
 
 use crate::info::Rates;
@@ -22,6 +23,8 @@ pub(super) enum Counted {
     Posting,
     /// All parcels, look-ups and values.
     Routing,
+    /// All objects.
+    Objects,
 }
 
 /// What the counters of each stream, and of the services, were in the last few seconds: rates are differences.
@@ -69,6 +72,13 @@ impl From<&routing::Stats> for Totals {
             data_received: stats.arrived_bytes,
             control_received: stats.control_received_bytes,
         }
+    }
+}
+
+impl From<&replication::Stats> for Totals {
+    fn from(stats: &replication::Stats) -> Self {
+        let data_received = stats.received_bytes + stats.duplicate_bytes;
+        Self { data_sent: stats.sent_bytes, data_received, ..Self::default() }
     }
 }
 

@@ -90,8 +90,6 @@ impl NetStreamMulticastInfo {
 }
 
 /// `NetGroupInfo`: bytes a second of the group's services other than multicast, averaged over a few seconds.
-///
-/// Object replication does not exist yet: its fields are 0, and there so that whoever shows them need not change.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NetGroupInfo {
@@ -107,14 +105,14 @@ pub struct NetGroupInfo {
     pub routing_send_bytes_per_second: u64,
     /// What came, for here or on its way, and for look-ups and values.
     pub routing_receive_bytes_per_second: u64,
-    /// 0: there is no object replication yet.
+    /// Objects.
     pub object_replication_send_bytes_per_second: u64,
-    /// 0: there is no object replication yet.
+    /// Objects, those that came in vain too.
     pub object_replication_receive_bytes_per_second: u64,
 }
 
 impl NetGroupInfo {
-    pub(crate) fn of(posting: Rates, routing: Rates) -> Self {
+    pub(crate) fn of(posting: Rates, routing: Rates, objects: Rates) -> Self {
         Self {
             posting_send_data_bytes_per_second: posting.send_data,
             posting_send_control_bytes_per_second: posting.send_control,
@@ -122,7 +120,8 @@ impl NetGroupInfo {
             posting_receive_control_bytes_per_second: posting.receive_control,
             routing_send_bytes_per_second: routing.send_data + routing.send_control,
             routing_receive_bytes_per_second: routing.receive_data + routing.receive_control,
-            ..Self::default()
+            object_replication_send_bytes_per_second: objects.send_data,
+            object_replication_receive_bytes_per_second: objects.receive_data,
         }
     }
 }

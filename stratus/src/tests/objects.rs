@@ -49,6 +49,9 @@ async fn objects_come_whole_with_the_codes_that_flash_gave_them() {
     let info = taker.info().await.unwrap();
     assert_eq!((info.stats.received_objects, info.stats.duplicate_bytes, info.want.len()), (20, 0, 0));
     assert_eq!(info.have.ranges(), std::iter::once(5..25).collect::<Vec<_>>());
+    let (sent, received) = (members[0].1.info().await.unwrap(), members[1].1.info().await.unwrap());
+    assert!(sent.services.object_replication_send_bytes_per_second > 0);
+    assert!(received.services.object_replication_receive_bytes_per_second > 0);
     giving.abort();
 }
 

@@ -4,8 +4,8 @@ use crate::PeerId;
 
 /// What is kept of each connected member, in the order of their ids: a map for some tens of entries.
 ///
-/// Two parallel vectors with few empty places, for a member has a roster in every layer, and a B-tree leaves half of its
-/// nodes empty (50 bytes of every 100 with large values). Finding costs `log₂ n` comparisons, putting in and taking out
+/// Two parallel vectors with few empty places, for a member has a roster in every layer, and a B-tree leaves up to
+/// half of its nodes empty. Finding costs `log₂ n` comparisons, putting in and taking out
 /// move what follows.
 #[derive(Clone, Debug)]
 pub struct Roster<V> {

@@ -83,21 +83,21 @@ fn piece(number: u64) -> Piece {
 }
 
 struct Seat {
-    _connection: Connection,
+    connection: Connection,
     group: Group,
 }
 
 async fn enter(number: usize, first: Option<&Seat>) -> Seat {
     let mut spec = group();
     if let Some(first) = first {
-        let address = first._connection.local_addr();
-        spec = spec.add_bootstrap_peer(first._connection.peer(), &[address]).unwrap();
+        let address = first.connection.local_addr();
+        spec = spec.add_bootstrap_peer(first.connection.peer(), &[address]).unwrap();
     }
     let conditions = Conditions { delay: ways()[number], seed: 7 + number as u64, ..Conditions::default() };
     let builder = Connection::builder().listen((Ipv4Addr::LOCALHOST, 0).into());
     let connection = builder.identity(identity(number)).conditions(conditions).start().await.unwrap();
     let group = connection.join(&spec.build()).await.unwrap();
-    Seat { _connection: connection, group }
+    Seat { connection, group }
 }
 
 async fn on_sockets() -> Figures {

@@ -41,15 +41,19 @@ fn a_reader_cannot_post() {
     assert_eq!(group.texts(2), ["with the right"]);
 }
 
+/// Waits for the next interval in which posts are counted.
+fn begin_interval(group: &mut Group) {
+    let into = group.clock() % 10_000_000;
+    group.run((10_000_000 - into) / 1_000);
+}
+
 #[test]
 fn who_posts_too_fast_is_told_how_long_to_wait() {
     // spec PO-7
     let mut group = Group::new(3, Default::default());
     group.config.max_posts_per_interval = 3;
     group.fill(2);
-    // To the beginning of an interval.
-    let into = group.clock() % 10_000_000;
-    group.run((10_000_000 - into) / 1_000);
+    begin_interval(&mut group);
     (0..4).for_each(|number| group.post(1, &format!("post {number}")));
     let [PostError::TooFast { wait }] = failures(&group, 1)[..] else { panic!("one is too many") };
     assert!(wait > Duration::from_secs(9) && wait <= Duration::from_secs(10), "{wait:?}");
@@ -65,8 +69,7 @@ fn who_posts_too_many_long_ones_may_still_post_short_ones() {
     let mut group = Group::new(3, Default::default());
     group.config.max_long_posts_per_interval = 3;
     group.fill(2);
-    let into = group.clock() % 10_000_000;
-    group.run((10_000_000 - into) / 1_000);
+    begin_interval(&mut group);
     let long = Bytes::from(vec![b'x'; 1_025]);
     (0..4).for_each(|_| group.post_with(1, long.clone(), None));
     assert!(matches!(failures(&group, 1)[..], [PostError::TooFast { .. }]), "one is too many");

@@ -6,7 +6,8 @@
 use bytes::Bytes;
 use stratus_core::PeerId;
 
-use crate::world::Member;
+use crate::scenario::Scenario;
+use crate::world::{Config, Member};
 
 mod gossipsub;
 mod hyparview;
@@ -27,6 +28,19 @@ trait Rival: Member<Command = Order, Event = Bytes> {
 
     /// Bytes of the stream in a message.
     fn payload_in(message: &Self::Message) -> usize;
+}
+
+/// The scenario's network, as it is for ours.
+fn network(scenario: &Scenario) -> Config {
+    Config {
+        loss_ppm: (scenario.loss * 1e6).round() as u32,
+        burst: scenario.burst,
+        rules: scenario.rules(),
+        jitter: scenario.jitter,
+        // They have limits of their own, if any.
+        most_links: usize::MAX,
+        ..Config::new(scenario.latency.draw(scenario.seed))
+    }
 }
 
 /// What its owner tells a rival's member. What it answers is the payload of each message it has for the first time.

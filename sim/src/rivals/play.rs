@@ -6,13 +6,13 @@ use stratus_core::{GroupAddress, Identity, PeerId, Rng, Time};
 use super::gossipsub::GossipSub;
 use super::plumtree::Plumtree;
 use super::tally::Tally;
-use super::{Order, Rival};
+use super::{Order, Rival, network};
 use crate::rendezvous::Listing;
 use crate::report::{RivalResults, ratio};
 use crate::scenario::{Opponent, Rules, Scenario, Uplinks};
 use crate::series::Curve;
 use crate::source::Source;
-use crate::world::{Config, World};
+use crate::world::World;
 
 /// HyParView shuffles once a minute, and its overlay is better afterwards: it is given two.
 const REHEARSAL: Duration = Duration::from_secs(130);
@@ -45,20 +45,11 @@ impl<'a, M: Rival> Play<'a, M> {
         };
         let start = Time::ZERO + scenario.join_over + settle;
         let stream = Scenario { secs: warm_up + secs, ..scenario.clone() };
-        let between = Config {
-            loss_ppm: (scenario.loss * 1e6).round() as u32,
-            burst: scenario.burst,
-            rules: scenario.rules(),
-            jitter: scenario.jitter,
-            // They have limits of their own, if any.
-            most_links: usize::MAX,
-            ..Config::new(scenario.latency.draw(scenario.seed))
-        };
         let tally = Tally::new(start + warm_up, window);
         Self {
             scenario,
             opponent,
-            world: World::new(between, scenario.seed, 0, tally),
+            world: World::new(network(scenario), scenario.seed, 0, tally),
             source: Source::new(&stream, start, 0),
             chance: Rng::from_seed(scenario.seed).fork("rivals"),
             start,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use stratus_core::{GroupAddress, Identity, PeerId, Rng, Time};
 
 use super::gossipsub::GossipSub;
-use super::{Order, Rival};
+use super::{Order, Rival, network};
 use crate::cast::Role;
 use crate::posts::PostScore;
 use crate::rendezvous::Listing;
@@ -12,7 +12,7 @@ use crate::report::RivalResults;
 use crate::scenario::Scenario;
 use crate::score::Faults;
 use crate::series::Curve;
-use crate::world::{Config, Content, Packet, Watch, World};
+use crate::world::{Content, Packet, Watch, World};
 
 /// Who goes without a word stays listed for this long, as in ours.
 const LISTED_FOR: Duration = Duration::from_secs(60);
@@ -67,19 +67,10 @@ struct Talk<'a, M: Rival> {
 
 impl<'a, M: Rival> Talk<'a, M> {
     fn new(scenario: &Scenario, talked: &'a Talked) -> Self {
-        let between = Config {
-            loss_ppm: (scenario.loss * 1e6).round() as u32,
-            burst: scenario.burst,
-            rules: scenario.rules(),
-            jitter: scenario.jitter,
-            // They have limits of their own, if any.
-            most_links: usize::MAX,
-            ..Config::new(scenario.latency.draw(scenario.seed))
-        };
         let ears = Ears { score: PostScore::new(), roles: talked.roles.clone(), is_counting: false };
         Self {
             talked,
-            world: World::new(between, scenario.seed, 0, ears),
+            world: World::new(network(scenario), scenario.seed, 0, ears),
             chance: Rng::from_seed(scenario.seed).fork("rivals"),
             listing: Listing::default(),
             peers: Vec::new(),
